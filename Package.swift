@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The floors of the house, ground first. A target may depend only on what stands above it in this list;
+// `Tests/HouseTests` holds the sources to the same order.
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    targets: [
+        // Floor 0, ground: pure, no I/O, no clock, no Foundation.
+        .part("Bytes"),
+        .part("Frames", on: ["Bytes"]),
+        .part("Expressions", on: ["Frames"]),
+        .part("Features", on: ["Bytes", "Frames", "Expressions"]),
+
+        // Floor 1: the world.
+        .part("World", on: ["Frames"]),
+
+        // Floor 3: parts.
+        .part("Ingestion", on: ["Frames"]),
+    ]
+)
+
+extension Target {
+    /// A library target `Martlet<name>` in the folder `Sources/<name>`.
+    static func part(_ name: String, on parts: [String] = [], libraries: [Dependency] = []) -> Target {
+        .target(
+            name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
+            path: "Sources/" + name)
+    }
+}
+
+let settings: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0461-async-function-isolation.md
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0470-isolated-conformances.md
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0480-swiftpm-warning-control.md
+    .treatAllWarnings(as: .error),
+]
+for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
+}
