@@ -15,9 +15,14 @@ let package = Package(
 
         // Floor 1: the world.
         .part("World", on: ["Frames"]),
+        // The same ports with virtual time and planted faults; for tests and the simulator.
+        .part("Simulation", on: ["Frames", "World"]),
 
         // Floor 3: parts.
         .part("Ingestion", on: ["Frames"]),
+
+        // Tests mirror the sources.
+        .tests("World", on: ["Frames", "World", "Simulation"]),
     ]
 )
 
@@ -27,6 +32,13 @@ extension Target {
         .target(
             name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
             path: "Sources/" + name)
+    }
+
+    /// The tests of a part, in the folder `Tests/<name>Tests`.
+    static func tests(_ name: String, on parts: [String], libraries: [Dependency] = []) -> Target {
+        .testTarget(
+            name: name + "Tests", dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
+            path: "Tests/" + name + "Tests")
     }
 }
 
