@@ -6,6 +6,9 @@ import PackageDescription
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    ],
     targets: [
         // Floor 0, ground: pure, no I/O, no clock, no Foundation.
         .part("Bytes"),
@@ -21,7 +24,14 @@ let package = Package(
         // Floor 3: parts.
         .part("Ingestion", on: ["Frames"]),
 
+        // Floor 5: doors.
+        .part("Server", libraries: [
+            .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
+
         // Tests mirror the sources.
+        .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
         .tests("World", on: ["Frames", "World", "Simulation"]),
     ]
 )
