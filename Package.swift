@@ -30,7 +30,11 @@ let package = Package(
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
 
+        // The examples' seeded data, in their own words.
+        .part("Demo", on: ["Frames", "World"]),
+
         // Tests mirror the sources.
+        .tests("Demo", on: ["Demo", "Frames"]),
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
         .tests("World", on: ["Frames", "World", "Simulation"]),
     ]
