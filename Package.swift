@@ -35,6 +35,7 @@ let package = Package(
 
         // Tests mirror the sources.
         .tests("Demo", on: ["Demo", "Frames"]),
+        .tests("Server", on: ["Server"], libraries: [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio")]),
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
         .tests("World", on: ["Frames", "World", "Simulation"]),
     ]
