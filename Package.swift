@@ -6,6 +6,9 @@ import PackageDescription
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    ],
     targets: [
         // Floor 0, ground: pure, no I/O, no clock, no Foundation.
         .part("Bytes"),
@@ -15,9 +18,21 @@ let package = Package(
 
         // Floor 1: the world.
         .part("World", on: ["Frames"]),
+        // The same ports with virtual time and planted faults; for tests and the simulator.
+        .part("Simulation", on: ["Frames", "World"]),
 
         // Floor 3: parts.
         .part("Ingestion", on: ["Frames"]),
+
+        // Floor 5: doors.
+        .part("Server", libraries: [
+            .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
+
+        // Tests mirror the sources.
+        .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
+        .tests("World", on: ["Frames", "World", "Simulation"]),
     ]
 )
 
@@ -27,6 +42,13 @@ extension Target {
         .target(
             name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
             path: "Sources/" + name)
+    }
+
+    /// The tests of a part, in the folder `Tests/<name>Tests`.
+    static func tests(_ name: String, on parts: [String], libraries: [Dependency] = []) -> Target {
+        .testTarget(
+            name: name + "Tests", dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
+            path: "Tests/" + name + "Tests")
     }
 }
 

@@ -17,7 +17,14 @@ public protocol FileSystem: Sendable {
     func syncFolder(_ folder: RelativePath) throws(FileError)
     /// Nil if nothing is there.
     func size(_ path: RelativePath) throws(FileError) -> Int?
+    /// Takes the exclusive lock that a file stands for, creating the file; nil if another process or holder has it.
+    func lock(_ path: RelativePath) throws(FileError) -> (any FileLock)?
+    /// The absolute path of a file, for a library that opens files itself; nil where files are not on a disk.
+    func absolutePath(_ path: RelativePath) -> String?
 }
+
+/// An exclusive lock, given back when the last reference goes or the process dies.
+public protocol FileLock: Sendable {}
 
 /// One open file. Closed when the last reference goes.
 public protocol File: Sendable {
