@@ -24,6 +24,7 @@ public protocol Database: Sendable {
     /// Runs the body as one transaction: committed and durable when this returns, undone if the body throws.
     ///
     /// Writers queue; there is one at a time. Do not call the database again within the body.
+    @discardableResult
     func write<Result>(_ body: (any DatabaseTransaction) throws -> Result) throws -> Result
 }
 

@@ -111,6 +111,10 @@ extension DatabaseError {
         Self(.wrongType, "the answer has no column '\(column)'; it has \(columns.joined(separator: ", "))")
     }
 
+    static func unstorable(_ what: String) -> Self {
+        Self(.constraint, "the row was refused: the database cannot hold \(what)")
+    }
+
     static func tooManyRows(limit: Int) -> Self {
         Self(.tooManyRows, "the answer has more than \(limit) rows", hint: "ask for it in pages")
     }

@@ -59,7 +59,7 @@ extension Bool: DatabaseCodable {
 }
 
 extension Double: DatabaseCodable {
-    /// NaN is bound as it is, and SQLite stores it as null: columns that may hold NaN are our own mistake.
+    /// NaN is refused when it is bound, since SQLite would store null.
     public var databaseValue: DatabaseValue { .real(self) }
     public init?(databaseValue: DatabaseValue) {
         guard case .real(let number) = databaseValue else { return nil }

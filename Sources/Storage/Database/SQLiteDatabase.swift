@@ -99,6 +99,7 @@ public final class SQLiteDatabase: Database {
         }
     }
 
+    @discardableResult
     public func write<Result>(_ body: (any DatabaseTransaction) throws -> Result) throws -> Result {
         if let cause = stopCause.withLock({ $0 }) { throw DatabaseError.stopped(after: cause) }
         do {
@@ -140,10 +141,14 @@ public final class SQLiteDatabase: Database {
 
     /// Looks at a file before anything is written to it.
     private static func refuseForeign(_ path: String) throws {
-        guard FileManager.default.fileExists(atPath: path) else { return }
         var configuration = Configuration()
         configuration.readonly = true
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        let queue: DatabaseQueue
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+        } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+            return  // There is none yet; whatever else is wrong shows when it is created.
+        }
         defer { try? queue.close() }
         try queue.read { connection in
             let application = try Int64.fetchOne(connection, sql: "PRAGMA application_id") ?? 0
@@ -180,7 +185,7 @@ struct SQLiteTransaction: DatabaseTransaction {
     func rows(_ statement: Statement, limit: Int) throws(DatabaseError) -> [DatabaseRow] {
         do {
             let prepared = try connection.cachedStatement(sql: statement.text)
-            let cursor = try Row.fetchCursor(prepared, arguments: StatementArguments(statement.parameters.map(Self.bound)))
+            let cursor = try Row.fetchCursor(prepared, arguments: Self.arguments(statement))
             let columns = prepared.columnNames
             var rows: [DatabaseRow] = []
             while let row = try cursor.next() {
@@ -197,7 +202,7 @@ struct SQLiteTransaction: DatabaseTransaction {
     func execute(_ statement: Statement) throws(DatabaseError) -> Int {
         do {
             let prepared = try connection.cachedStatement(sql: statement.text)
-            try prepared.execute(arguments: StatementArguments(statement.parameters.map(Self.bound)))
+            try prepared.execute(arguments: Self.arguments(statement))
             return connection.changesCount
         } catch {
             throw Self.translated(error)
@@ -221,13 +226,25 @@ struct SQLiteTransaction: DatabaseTransaction {
         return objects
     }
 
-    private static func bound(_ value: DatabaseValue) -> (any DatabaseValueConvertible)? {
+    private static func arguments(_ statement: Statement) throws(DatabaseError) -> StatementArguments {
+        var values: [(any DatabaseValueConvertible)?] = []
+        for parameter in statement.parameters { values.append(try bound(parameter)) }
+        return StatementArguments(values)
+    }
+
+    private static func bound(_ value: DatabaseValue) throws(DatabaseError) -> (any DatabaseValueConvertible)? {
         switch value {
-        case .null: nil
-        case .integer(let number): number
-        case .real(let number): number
-        case .text(let text): text
-        case .bytes(let bytes): Data(bytes)
+        case .null: return nil
+        case .integer(let number): return number
+        case .real(let number):
+            // SQLite would store null in its place.
+            guard !number.isNaN else { throw .unstorable("NaN") }
+            return number
+        case .text(let text):
+            // SQLite's driver would give back what stands before it; PostgreSQL refuses it.
+            guard !text.utf8.contains(0) else { throw .unstorable("text with a NUL character") }
+            return text
+        case .bytes(let bytes): return Data(bytes)
         }
     }
 
