@@ -94,8 +94,10 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         var reader = ByteReader(bytes)
         let back = try Frame(decodingColumns: &reader, schema: allTypes, rowLimit: 10_000)
         #expect(reader.isAtEnd)
-        #expect(identical(frame, back), "seed \(seed)")
-        #expect(encoded(back) == bytes, "equal frames have equal bytes, seed \(seed)")
+        let isEqual = identical(frame, back)
+        #expect(isEqual, "seed \(seed)")
+        let hasEqualBytes = encoded(back) == bytes
+        #expect(hasEqualBytes, "equal frames have equal bytes, seed \(seed)")
     }
 
     @Test("a schema comes back")
@@ -225,7 +227,8 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         var builders = allTypes.fields.map { ColumnBuilder($0.type) }
         for part in parts { for index in builders.indices { builders[index].append(contentsOf: part.columns[index]) } }
         let expected = Frame(allTypes, builders.map { $0.finish() })
-        #expect(identical(whole, expected), "seed \(seed)")
+        let isEqual = identical(whole, expected)
+        #expect(isEqual, "seed \(seed)")
         #expect(Frame.concatenating([]) == nil)
     }
 
