@@ -1,12 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
 // The floors of the house, ground first. A target may depend only on what stands above it in this list;
 // `Tests/HouseTests` holds the sources to the same order.
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     ],
     targets: [
@@ -21,8 +25,12 @@ let package = Package(
         // The same ports with virtual time and planted faults; for tests and the simulator.
         .part("Simulation", on: ["Frames", "World"]),
 
+        // Floor 2: storage.
+        .part("Storage", on: ["Bytes", "Frames", "World"], libraries: [crypto, .product(name: "GRDB", package: "GRDB.swift")]),
+
         // Floor 3: parts.
         .part("Ingestion", on: ["Frames"]),
+        .part("Registry", on: ["Bytes", "Frames", "Storage"]),
 
         // Floor 5: doors.
         .part("Server", libraries: [
@@ -37,7 +45,10 @@ let package = Package(
         .tests("Demo", on: ["Demo", "Frames"]),
         .tests("Server", on: ["Server"], libraries: [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio")]),
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
+        .tests("Bytes", on: ["Bytes"]),
+        .tests("Frames", on: ["Bytes", "Frames", "World"]),
         .tests("World", on: ["Frames", "World", "Simulation"]),
+        .tests("Storage", on: ["Bytes", "Frames", "World", "Simulation", "Storage"], libraries: [crypto]),
     ]
 )
 
