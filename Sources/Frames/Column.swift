@@ -130,6 +130,13 @@ public struct StringStorage: Hashable, Sendable {
         append(utf8: string.utf8)
     }
 
+    /// Appends all texts of another storage, in bulk.
+    public mutating func append(contentsOf other: StringStorage) {
+        let base = bytes.count
+        bytes.append(contentsOf: other.bytes)
+        for offset in other.offsets.dropFirst() { offsets.append(base + offset) }
+    }
+
     public mutating func reserveCapacity(rows: Int, bytes byteCount: Int) {
         offsets.reserveCapacity(rows + 1)
         bytes.reserveCapacity(byteCount)
