@@ -7,10 +7,13 @@ package struct JSONReader {
     private var offset = 0
     private var depth = 0
     private let depthLimit: Int
+    private let allowsNaN: Bool
 
-    package init(_ bytes: [UInt8], depthLimit: Int = 32) {
+    /// - Parameter allowsNaN: whether a Float may be the word `NaN`, which is not JSON; XGBoost 1.7 writes it.
+    package init(_ bytes: [UInt8], depthLimit: Int = 32, allowsNaN: Bool = false) {
         self.bytes = bytes
         self.depthLimit = depthLimit
+        self.allowsNaN = allowsNaN
     }
 
     /// A refusal that names the place.
@@ -118,6 +121,10 @@ package struct JSONReader {
 
     /// The Float nearest to the decimal, rounded once (not by way of Double); one too large is refused.
     package mutating func readFloat() throws(ModelError) -> Float {
+        if allowsNaN, peek() == UInt8(ascii: "N") {
+            try readWord("NaN")
+            return .nan
+        }
         let token = try readNumber()
         guard let value = Self.float(bytes[token]), value.isFinite else { throw malformed("a number out of range") }
         return value
@@ -131,6 +138,7 @@ package struct JSONReader {
         case UInt8(ascii: "\""): _ = try readString()
         case UInt8(ascii: "t"), UInt8(ascii: "f"): _ = try readBool()
         case UInt8(ascii: "n"): try readWord("null")
+        case UInt8(ascii: "N") where allowsNaN: try readWord("NaN")
         default: _ = try readNumber()
         }
     }

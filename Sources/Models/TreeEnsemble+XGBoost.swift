@@ -23,7 +23,8 @@ extension TreeEnsemble {
         guard bytes.count <= limits.bytes else {
             throw ModelError(.overLimit, "the model has \(bytes.count) bytes; at most \(limits.bytes) are read")
         }
-        var reader = JSONReader(bytes)
+        // Version 1.7 writes NaN where a categorical split has no threshold; no NaN is kept where a number counts.
+        var reader = JSONReader(bytes, allowsNaN: true)
         let file = try reader.readWhole { (reader) throws(ModelError) in try XGBoostFile(&reader, limits) }
         try self.init(file, limits)
     }
@@ -102,8 +103,12 @@ extension TreeEnsemble {
         while place < order.count {
             let (node, depth) = order[place]
             let cover = tree.covers[node]
-            guard cover >= 0 else { throw .malformedModel("node \(node) has a negative cover") }
+            guard cover >= 0, cover.isFinite else { throw .malformedModel("node \(node) has no cover of at least 0") }
+            let isCategorical = !tree.splitTypes.isEmpty && tree.splitTypes[node] == 1
             let left = tree.leftChildren[node], right = tree.rightChildren[node]
+            guard tree.conditions[node].isFinite || (isCategorical && left != -1) else {
+                throw .malformedModel("node \(node) has no finite \(left == -1 ? "value" : "threshold")")
+            }
             if left == -1 {
                 appendNode(
                     Node(threshold: -.infinity, route: UInt32(place - 1) << featureBits), leaf: tree.conditions[node],
@@ -121,7 +126,6 @@ extension TreeEnsemble {
                 reached[child] = true
             }
             let missingGoesLeft = tree.defaultLeft[node]
-            let isCategorical = !tree.splitTypes.isEmpty && tree.splitTypes[node] == 1
             let swaps = missingGoesLeft && !isCategorical
             let route = UInt32(order.count) << featureBits | UInt32(feature) | (missingGoesLeft ? Self.flip : 0)
             let limit = tree.conditions[node]

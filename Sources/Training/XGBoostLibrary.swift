@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Versions 1.7 to 3.x. The library stays open until the process ends, since its threads may outlive a call.
 /// Calls are synchronous and use the caller's thread (and `threads − 1` more): run them off the async pool.
-public struct XGBoostLibrary: Sendable {
+public struct XGBoostLibrary: Sendable, CustomStringConvertible {
     /// A version of the library; ordered.
     public struct Version: Hashable, Comparable, Sendable, CustomStringConvertible {
         public var major: Int
@@ -56,6 +56,9 @@ public struct XGBoostLibrary: Sendable {
             .libraryMissing, "XGBoost's library was not found; tried: " + places.joined(separator: ", "),
             hint: "apt-get install libxgboost-dev, or pip install xgboost and name its libxgboost.so")
     }
+
+    /// Its version and place.
+    public var description: String { "XGBoost \(version) at \(path)" }
 
     /// The C functions that are used, as `xgboost/c_api.h` declares them. Each returns 0, or −1 on failure.
     struct Functions: Sendable {

@@ -36,9 +36,11 @@ struct ScoringEqualityTests {
         #expect(differing == 0, "\(differing) of \(ours.count) margins differ")
         #expect(Set(ours).count > 100)
         let outputs = zip(try ensemble.predictions(fresh), try library.predictions(ofModel: trained.modelJSON, fresh))
-        let beyond = outputs.filter { abs($0 - $1) > max($0, $1).ulp }.count
+        // A class's share divides two roundings of `exp`, so 1 ulp in one of them can show as 2.
+        let ulps: Float = objective == .softmax ? 2 : 1
+        let beyond = outputs.filter { abs($0 - $1) > ulps * max($0, $1).ulp }.count
         let equal = outputs.filter { $0.bitPattern == $1.bitPattern }.count
-        #expect(beyond == 0, "\(beyond) outputs differ by more than 1 ulp")
+        #expect(beyond == 0, "\(beyond) outputs differ by more than \(ulps) ulp")
         print("\(library.version) \(objective.rawValue): \(equal) of \(ours.count) outputs equal in every bit")
         // Single rows take another path through the code.
         for row in 0..<fresh.rowCount {
