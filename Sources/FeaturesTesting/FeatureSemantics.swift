@@ -66,8 +66,10 @@ protocol FeatureSemantics {
     func passes(_ filter: Value) -> Bool
     func precedes(_ left: WindowEvent, _ right: WindowEvent) -> Bool
     func result(of aggregation: Aggregation, over events: [WindowEvent]) -> Value
+    func sum(_ values: [ExactRational]) -> Double?
     func mean(_ values: [ExactRational]) -> Double?
     func variance(_ values: [ExactRational]) -> Double?
+    func isBelow(_ left: Value, _ right: Value) -> Bool
 }
 
 /// The rules as they are.
@@ -121,7 +123,7 @@ extension FeatureSemantics {
         case .distinctCount:
             return .int64(Int64(Set(present.compactMap { ValueIdentity($0.argument) }).count))
         case .sum:
-            return number(ExactRational.sum(present.map { exact($0.argument) }).rounded())
+            return number(sum(present.map { exact($0.argument) }))
         case .mean:
             return number(mean(present.map { exact($0.argument) }))
         case .variance:
@@ -137,6 +139,11 @@ extension FeatureSemantics {
         case .last:
             return present.max(by: precedes)?.argument ?? .missing
         }
+    }
+
+    /// The exact sum, rounded once; 0.0 for no values.
+    func sum(_ values: [ExactRational]) -> Double? {
+        ExactRational.sum(values).rounded()
     }
 
     /// The exact sum over n, rounded once; nil for no values.
