@@ -49,37 +49,35 @@ public struct ReleaseTable: Sendable {
         try database.rows("SELECT * FROM registry_releases ORDER BY number DESC LIMIT \(limit)", limit: limit).map(release)
     }
 
+    /// The number that the next release will have.
+    public func nextNumber(_ database: any DatabaseReader) throws -> Int {
+        let row = try database.row("SELECT COALESCE(MAX(number), 0) AS newest FROM registry_releases")
+        return (try row?.value("newest", as: Int.self) ?? 0) + 1
+    }
+
     /// Adds a release made from another and puts it in force.
     ///
     /// - Parameter base: the release that the change was made from; if another is current by now, nothing is changed.
-    public func add(
-        basedOn base: Int?, created: Timestamp, actor: String, action: Release.Action, reason: String?, source: String,
-        definitions: String, aliases: [String: [String: Int]], restores: Int? = nil, _ database: any DatabaseTransaction
-    ) throws -> Release {
+    public func add(_ release: Release, basedOn base: Int?, _ database: any DatabaseTransaction) throws {
         let current = try current(database)?.number
-        guard current == base else { throw RegistryError.overtaken(expected: base, found: current) }
-        let newest = try database.row("SELECT COALESCE(MAX(number), 0) AS newest FROM registry_releases")
-        let number = (try newest?.value("newest", as: Int.self) ?? 0) + 1
-        let release = Release(
-            number: number, created: created, actor: actor, action: action, reason: reason, source: source,
-            definitions: definitions, aliases: aliases, restores: restores)
+        guard current == base, release.number == (try nextNumber(database)) else {
+            throw RegistryError.overtaken(expected: base, found: current)
+        }
         try database.execute("""
             INSERT INTO registry_releases (number, created, actor, action, reason, source, definitions, aliases, restores)
-            VALUES (\(number), \(created), \(actor), \(action.rawValue), \(reason), \(source), \(definitions),
-                \(text(aliases)), \(restores))
+            VALUES (\(release.number), \(release.created), \(release.actor), \(release.action.rawValue), \(release.reason),
+                \(release.source), \(release.definitions), \(text(release.aliases)), \(release.restores))
             """)
         try database.execute("""
-            INSERT INTO registry_current (one, release) VALUES (1, \(number))
+            INSERT INTO registry_current (one, release) VALUES (1, \(release.number))
             ON CONFLICT (one) DO UPDATE SET release = excluded.release
             """)
-        return release
     }
 
-    /// The release whose content was in force before the content that is in force now.
+    /// The release whose content was in force before the content of another.
     ///
     /// Going back twice goes back further, and what was taken back is not come upon again.
-    public func previous(_ database: any DatabaseReader) throws -> Release {
-        guard let current = try current(database) else { throw RegistryError.nothingToRollBack }
+    public func content(before current: Release, _ database: any DatabaseReader) throws -> Release {
         let number = (current.restores ?? current.number) - 1
         guard number >= 1 else { throw RegistryError.nothingToRollBack }
         let before = try release(number, database)

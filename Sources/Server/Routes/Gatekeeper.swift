@@ -1,6 +1,6 @@
-import MartletAccess
+public import MartletAccess
 import MartletBytes
-import MartletWorld
+public import MartletWorld
 import Synchronization
 
 /// Who is behind a request, from its credentials.

@@ -1,3 +1,4 @@
+import MartletAccess
 import MartletBytes
 
 /// Describes a table of routes as OpenAPI 3.1.
