@@ -1,6 +1,6 @@
 import MartletBytes
 package import MartletFrames
-package import MartletWorld
+import MartletWorld
 
 /// The event log over files, one step at a time: what the group-committing shell and the simulator both run.
 ///
