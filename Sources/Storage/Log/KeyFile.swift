@@ -152,7 +152,8 @@ struct KeyFile: Sendable {
         var number: Int
     }
 
-    private func mayHold(_ key: Fingerprint) -> Bool {
+    /// False only for keys that the segment does not hold.
+    func mayHold(_ key: Fingerprint) -> Bool {
         var holds = !filter.isEmpty
         Self.forEachBit(of: key, in: filter.count) { bit in
             if filter[bit >> 6] >> UInt64(bit & 63) & 1 == 0 { holds = false }

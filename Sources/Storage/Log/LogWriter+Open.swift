@@ -91,25 +91,14 @@ private struct Opening {
         } else {
             catalog = nil
         }
-        if catalog == nil || keys == nil {
-            let (scanned, table) = try scan(header, file, paths.segment, size: size) { end in
-                switch end {
-                case .whole: return
-                case .torn(let offset): throw LogError.damaged(paths.segment, at: offset, "it is sealed and ends within a block")
-                case .damaged(let offset, let what): throw LogError.damaged(paths.segment, at: offset, what)
-                }
-            }
-            guard scanned.endPosition == next else {
-                throw LogError.damaged(
-                    paths.segment, at: size, "it ends at position \(scanned.endPosition), and the next segment begins at \(next)")
-            }
-            try LogWriter.writeIndexes(of: scanned, keys: table, to: paths, in: world.files)
-            try world.files.syncFolder(folder)
-            catalog = scanned
-            keys = try KeyFile.open(paths.keys, try world.files.open(paths.keys, .read), for: scanned)
+        if let catalog, let keys {
+            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: keys))
+        } else {
+            let (catalog, keys) = try LogWriter.remakeIndexes(
+                of: header, file, in: folder, endPosition: next, after: sealed, world: world, configuration: configuration,
+                pages: &pages)
+            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: keys))
         }
-        guard let catalog, let keys else { throw LogError.damaged(paths.keys, at: 0, "it does not read back as written") }
-        sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: keys))
     }
 
     /// Opens the last segment: reads it through, cuts off a torn tail and makes its end durable.
@@ -117,15 +106,13 @@ private struct Opening {
         let paths = SegmentPaths(folder, firstPosition: first)
         let file = try world.files.open(paths.segment, .write)
         let header = try readHeader(first, file, paths)
-        var cut: Int?
-        let (catalog, table) = try scan(header, file, paths.segment, size: try file.size()) { end in
-            switch end {
-            case .whole: return
-            case .torn(let offset): cut = offset
-            case .damaged(let offset, let what): throw LogError.damaged(paths.segment, at: offset, what)
-            }
+        let (catalog, table, end) = try LogWriter.scan(
+            header, file, size: try file.size(), after: sealed, configuration: configuration, pages: &pages)
+        switch end {
+        case .whole: break
+        case .torn(let offset): try file.truncate(to: offset)
+        case .damaged(let offset, let what): throw LogError.damaged(paths.segment, at: offset, what)
         }
-        if let cut { try file.truncate(to: cut) }
         // What reads back may never have reached the disk: after a failed sync the kernel shows bytes that it will not
         // write again. At most the last block can be such; it is written once more, so that the sync means something.
         let start = catalog.lastBlock ?? 0
@@ -156,21 +143,56 @@ private struct Opening {
         else { throw LogError.damaged(paths.segment, at: 0, "it does not follow the segment before it") }
         return header
     }
+}
 
-    private mutating func scan(
-        _ header: SegmentHeader, _ file: any File, _ path: RelativePath, size: Int,
-        judge: (SegmentScanner.End) throws -> Void
-    ) throws -> (SegmentCatalog, KeyTable) {
+extension LogWriter {
+    /// Makes the index and key files of a sealed segment again by reading it through.
+    ///
+    /// - Parameters:
+    ///   - endPosition: where the next segment begins.
+    ///   - sealed: the segments before it.
+    static func remakeIndexes(
+        of header: SegmentHeader, _ file: any File, in folder: RelativePath, endPosition: Int64, after sealed: [SealedSegment],
+        world: World, configuration: LogConfiguration, pages: inout GenerationCache<KeyFile.Page, [UInt8]>
+    ) throws(LogError) -> (SegmentCatalog, KeyFile) {
+        let paths = SegmentPaths(folder, firstPosition: header.firstPosition)
+        do {
+            let size = try file.size()
+            let (catalog, table, end) = try scan(
+                header, file, size: size, after: sealed, configuration: configuration, pages: &pages)
+            switch end {
+            case .whole: break
+            case .torn(let offset): throw LogError.damaged(paths.segment, at: offset, "it is sealed and ends within a block")
+            case .damaged(let offset, let what): throw LogError.damaged(paths.segment, at: offset, what)
+            }
+            guard catalog.endPosition == endPosition else {
+                throw LogError.damaged(
+                    paths.segment, at: size,
+                    "it ends at position \(catalog.endPosition), and the next segment begins at \(endPosition)")
+            }
+            try writeIndexes(of: catalog, keys: table, to: paths, in: world.files)
+            try world.files.syncFolder(folder)
+            guard let keys = try KeyFile.open(paths.keys, try world.files.open(paths.keys, .read), for: catalog) else {
+                throw LogError.damaged(paths.keys, at: 0, "it does not read back as written")
+            }
+            return (catalog, keys)
+        } catch let error as LogError { throw error
+        } catch let error as FileError { throw .unavailable(error)
+        } catch { throw .damaged(paths.segment, at: 0, "\(error)") }
+    }
+
+    /// Reads a segment through from its first block.
+    static func scan(
+        _ header: SegmentHeader, _ file: any File, size: Int, after sealed: [SealedSegment], configuration: LogConfiguration,
+        pages: inout GenerationCache<KeyFile.Page, [UInt8]>
+    ) throws -> (SegmentCatalog, KeyTable, SegmentScanner.End) {
         var catalog = SegmentCatalog(header)
         // A guess that saves growing the table again and again.
         var table = KeyTable(seed: header.logHigh, capacity: min(size / 64, configuration.segmentRows))
-        var pages = pages
         var scanner = SegmentScanner(size: size) { offset, count throws(FileError) in try file.read(at: offset, count: count) }
         let end = try scanner.scan(&catalog, extentBytes: configuration.extentBytes) { block in
-            try table.add(block) { try LogWriter.state(of: $0, in: sealed, pages: &pages) }
+            try table.add(block) { try state(of: $0, in: sealed, pages: &pages) }
         }
-        self.pages = pages
-        try judge(end)
-        return (catalog, table)
+        return (catalog, table, end)
     }
 }

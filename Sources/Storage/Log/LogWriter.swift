@@ -43,11 +43,14 @@ package struct LogWriter: Sendable {
     package mutating func append(_ appends: [[RecordBatch]]) throws(LogError) -> [[[Disposition]]] {
         if let failure { throw failure }
         if core.isFull { try roll() }
-        var pages = pages
-        self.pages.removeAll()
-        defer { self.pages = pages }
-        let prepared = try core.prepare(appends, ingestTime: world.clock.now().microseconds) {
-            key throws(LogError) in try Self.state(of: key, in: sealed, pages: &pages)
+        let ingestTime = world.clock.now().microseconds
+        let prepared = try remakingKeys { writer throws(LogError) in
+            var pages = writer.pages
+            writer.pages.removeAll()
+            defer { writer.pages = pages }
+            return try writer.core.prepare(appends, ingestTime: ingestTime) { key throws(LogError) in
+                try Self.state(of: key, in: writer.sealed, pages: &pages)
+            }
         }
         if !prepared.bytes.isEmpty { try store(prepared) }
         return prepared.dispositions
@@ -55,18 +58,20 @@ package struct LogWriter: Sendable {
 
     /// The current versions of keys.
     package mutating func current(of keys: [Fingerprint]) throws(LogError) -> [KeyState?] {
-        var states: [KeyState?] = []
-        states.reserveCapacity(keys.count)
-        for key in keys {
-            if key == .none {
-                states.append(nil)
-            } else if let state = core.keys[key] {
-                states.append(state)
-            } else {
-                states.append(try Self.state(of: key, in: sealed, pages: &pages))
+        try remakingKeys { writer throws(LogError) in
+            var states: [KeyState?] = []
+            states.reserveCapacity(keys.count)
+            for key in keys {
+                if key == .none {
+                    states.append(nil)
+                } else if let state = writer.core.keys[key] {
+                    states.append(state)
+                } else {
+                    states.append(try Self.state(of: key, in: writer.sealed, pages: &writer.pages))
+                }
             }
+            return states
         }
-        return states
     }
 
     /// Marks the end, so that from now on damage to the last block is told from a torn tail; takes no more appends.
@@ -76,6 +81,26 @@ package struct LogWriter: Sendable {
             try store(core.prepareMark(ingestTime: world.clock.now().microseconds))
         }
         failure = .stopped(nil)
+    }
+
+    /// Does something that reads key files; one whose page is damaged is made again from its segment, once each.
+    private mutating func remakingKeys<Result>(
+        _ body: (inout LogWriter) throws(LogError) -> Result
+    ) throws(LogError) -> Result {
+        var remade: Set<String> = []
+        while true {
+            do throws(LogError) { return try body(&self) } catch {
+                guard let file = error.place?.file, remade.insert(file).inserted,
+                    let index = sealed.firstIndex(where: { "\($0.keys.path)" == file })
+                else { throw error }
+                pages.removeAll()
+                let segment = sealed[index]
+                let (_, keys) = try Self.remakeIndexes(
+                    of: segment.catalog.header, segment.file, in: folder, endPosition: segment.catalog.endPosition,
+                    after: Array(sealed[..<index]), world: world, configuration: core.configuration, pages: &pages)
+                sealed[index].keys = keys
+            }
+        }
     }
 
     private mutating func store(_ prepared: LogWriterCore.Prepared) throws(LogError) {
