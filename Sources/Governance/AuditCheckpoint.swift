@@ -33,6 +33,15 @@ public struct AuditCheckpoint: Hashable, Sendable {
         signature = try row.value("signature")
     }
 
+    /// Stands for a stored checkpoint that cannot be read: nobody's signature fits it.
+    init(unreadableAt sequence: Int64) {
+        self.sequence = sequence
+        hash = []
+        time = Timestamp(microseconds: 0)
+        previous = 0
+        signature = []
+    }
+
     /// Whether the holder of that key signed exactly this.
     public func isSigned(by publicKey: [UInt8]) -> Bool {
         Vault.isValid(signature: signature, of: signedBytes, for: .auditCheckpoint, publicKey: publicKey)

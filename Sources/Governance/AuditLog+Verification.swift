@@ -101,6 +101,8 @@ extension AuditLog {
             if checkpoint.hash == hash {
                 result.signedThrough = max(result.signedThrough, checkpoint.sequence)
             } else if holds {
+                // One rewriting spoils every later checkpoint, and is one finding.
+                if case .rewritten(result.signedThrough, _)? = result.findings.last { result.findings.removeLast() }
                 note(.rewritten(after: result.signedThrough, through: checkpoint.sequence))
             }
             holds = true
@@ -110,7 +112,11 @@ extension AuditLog {
             let rows = try reader.rows(
                 "SELECT * FROM audit_entries WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)", limit: pageSize)
             for row in rows where !full() {
-                let sequence: Int64 = try row.value("sequence")
+                guard let sequence = try? row.value("sequence", as: Int64.self) else {
+                    // Such rows sort after all others.
+                    note(.changedEntry(last + 1))
+                    continue
+                }
                 var follows = true
                 if sequence != last + 1 {
                     note(.missingEntries((last + 1)...(sequence - 1)))
@@ -137,6 +143,11 @@ extension AuditLog {
                 hash = stored ?? []
                 last = sequence
                 result.entries += 1
+                // Those kept outside first: after a fork the log has signed checkpoints of its own.
+                while let checkpoint = kept.first, checkpoint.sequence == sequence {
+                    compare(checkpoint)
+                    kept.removeFirst()
+                }
                 if let checkpoint = next, checkpoint.sequence == sequence {
                     follow(checkpoint)
                     compare(checkpoint)
@@ -145,12 +156,8 @@ extension AuditLog {
                     note(.missingCheckpoint(after: lastCheckpoint, through: sequence))
                     lastCheckpoint = sequence
                 }
-                while let checkpoint = kept.first, checkpoint.sequence == sequence {
-                    compare(checkpoint)
-                    kept.removeFirst()
-                }
             }
-            if rows.count < pageSize { break }
+            if rows.count < pageSize || rows.allSatisfy({ (try? $0.value("sequence", as: Int64.self)) == nil }) { break }
         }
 
         var signedEnd = kept.last?.sequence ?? 0
@@ -181,7 +188,10 @@ private struct CheckpointPages {
         if page.isEmpty, !isAtEnd {
             let rows = try reader.rows(
                 "SELECT * FROM audit_checkpoints WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)", limit: pageSize)
-            page = try rows.map(AuditCheckpoint.init(row:))[...]
+            page = try rows.map { row in
+                let sequence: Int64 = try row.value("sequence")
+                return (try? AuditCheckpoint(row: row)) ?? AuditCheckpoint(unreadableAt: sequence)
+            }[...]
             last = page.last?.sequence ?? last
             isAtEnd = rows.count < pageSize
         }

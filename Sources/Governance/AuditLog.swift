@@ -158,10 +158,10 @@ public final class AuditLog: Sendable {
         var size = 0
         var kept = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
+            let scalar = scalar == "\0" ? "\u{FFFD}" : scalar
             size += UTF8.width(scalar)
             if size > limits.fieldSize { break }
-            kept.append(scalar == "\0" ? "\u{FFFD}" : scalar)
-            if scalar == "\0" { size += 2 }
+            kept.append(scalar)
         }
         return String(kept)
     }
