@@ -28,7 +28,7 @@ public struct FeatureDisagreement: Error, CustomStringConvertible {
 ///
 /// ```swift
 /// @Test(arguments: 0..<500 as Range<UInt64>) func agrees(seed: UInt64) throws {
-///     try expectAgreement(engine: { try Engine($0) }, on: RandomFeatureCase(seed: seed, compile: compile))
+///     try expectAgreement(engine: { try Engine($0) }, on: RandomFeatureCase(seed: seed))
 /// }
 /// ```
 ///

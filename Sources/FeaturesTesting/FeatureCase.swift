@@ -5,6 +5,11 @@ public import MartletFrames
 /// Makes a checked expression of a text over a source's fields.
 public typealias ExpressionCompiler = (_ text: String, _ schema: Schema) throws -> CompiledExpression
 
+/// The compiler that scenarios and random cases use: over the fields alone, calendar functions in UTC.
+public func compileOverFields(_ text: String, _ schema: Schema) throws -> CompiledExpression {
+    try CompiledExpression.compile(text, in: ExpressionScope(schema))
+}
+
 /// A view, a log, and questions to it: what scenarios and random cases have in common.
 public struct FeatureCase: Sendable {
     /// One question: the features of an entity at `t`, as of a cut.

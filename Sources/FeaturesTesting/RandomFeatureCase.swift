@@ -39,7 +39,7 @@ public struct RandomFeatureCase: Sendable {
     }
 
     /// - Parameter compile: makes the plan's expressions; the texts use comparisons, arithmetic, logic, `has`, `orValue`.
-    public init(seed: UInt64, size: Size = .small, compile: ExpressionCompiler) throws {
+    public init(seed: UInt64, size: Size = .small, compile: ExpressionCompiler = compileOverFields) throws {
         self.seed = seed
         random = SplitMix64(seed: seed)
         extremes = random.pick([0, 5, 50])
@@ -97,7 +97,7 @@ public struct RandomFeatureCase: Sendable {
             var aggregation = Aggregation(
                 name: "f\(index)", function: function, argument: isCountOfEvents ? nil : try compile(text, schema),
                 length: Timestamp.Span(microseconds: windowLength()))
-            if random.chance(40) { aggregation.offset.microseconds = windowLength() }
+            if random.chance(30) { aggregation.offset.microseconds = windowLength() }
             let read = (aggregation.argument?.references ?? []) + (featureCase.plan.filter?.references ?? [])
             let late = read.filter { $0 == "late" || $0 == "score" }
             if !late.isEmpty, random.chance(60) {
@@ -113,7 +113,8 @@ public struct RandomFeatureCase: Sendable {
 
     private mutating func windowLength() -> Int64 {
         if random.chance(10) { return 1 }
-        return Int64(1 + random.below(span)) * unit + (random.chance(10) ? 1 : 0)
+        // The times of a case spread over three spans: a window may hold few of its events, or most.
+        return Int64(1 + random.below(random.chance(40) ? 3 * span : span)) * unit + (random.chance(10) ? 1 : 0)
     }
 
     // MARK: Log
@@ -174,7 +175,7 @@ public struct RandomFeatureCase: Sendable {
         ]
         // Late fields mostly have not come yet.
         return row.enumerated().map { index, value in
-            index > 2 && random.chance(index > 7 ? 70 : 12) ? .missing : value
+            index > 2 && random.chance(index > 7 ? 50 : 10) ? .missing : value
         }
     }
 

@@ -14,7 +14,9 @@ extension Scenario {
     /// Reads the scenarios of a file, in order.
     ///
     /// - Throws: ``ScenarioSyntaxError`` with the line.
-    public static func parse(_ text: String, compile: @escaping ExpressionCompiler) throws -> [Scenario] {
+    public static func parse(
+        _ text: String, compile: @escaping ExpressionCompiler = compileOverFields
+    ) throws -> [Scenario] {
         var parser = ScenarioParser(compile: compile)
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) { try parser.read(line) }
         try parser.finishScenario()

@@ -25,7 +25,20 @@ struct MisfedOracle: FeatureFunction {
     var oracle: FeatureOracle
     var change: @Sendable (EventChanges) -> EventChanges
 
-    mutating func update(_ changes: EventChanges) { oracle.update(change(changes)) }
+    private var added: Set<Int64> = []
+
+    init(oracle: FeatureOracle, change: @escaping @Sendable (EventChanges) -> EventChanges) {
+        self.oracle = oracle
+        self.change = change
+    }
+
+    mutating func update(_ changes: EventChanges) {
+        let changed = change(changes)
+        for row in changed.positions.indices where !changed.isRemoval[row] { added.insert(changed.positions[row]) }
+        // What was never added cannot end.
+        oracle.update(changed.keeping { !changed.isRemoval[$0] || added.contains(changed.supersededPositions[$0]) })
+    }
+
     func read(_ questions: FeatureQuestions) -> [Column] { oracle.read(questions) }
 }
 

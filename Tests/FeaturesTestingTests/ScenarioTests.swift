@@ -30,18 +30,18 @@ struct ScenarioTests {
 
     @Test("a wrong expectation fails, with line, value and bits") func wrongExpectationFails() throws {
         let scenario = try #require(
-            try Scenario.parse(Self.text + "\nask k=ann t=2s -> total=0.2\n", compile: compile).first)
+            try Scenario.parse(Self.text + "\nask k=ann t=2s -> total=0.2\n").first)
         let failure = #expect(throws: ScenarioFailure.self) { try scenario.verify { FeatureOracle($0) } }
         #expect(failure?.description == """
             scenario 'one event' (line 1):
-              line 7, in one batch: total is 0.1 (bits 0x3fb999999999999a), expected 0.2 (bits 0x3fc999999999999a)
-              line 7, record by record: total is 0.1 (bits 0x3fb999999999999a), expected 0.2 (bits 0x3fc999999999999a)
+              line 7, fed in one batch: total is 0.1 (bits 0x3fb999999999999a), expected 0.2 (bits 0x3fc999999999999a)
+              line 7, fed record by record: total is 0.1 (bits 0x3fb999999999999a), expected 0.2 (bits 0x3fc999999999999a)
             """)
     }
 
     @Test("a zero of the other sign fails") func negativeZeroIsNotZero() throws {
         let scenario = try #require(
-            try Scenario.parse(Self.text + "\nask k=bob t=2s -> total=-0.0\n", compile: compile).first)
+            try Scenario.parse(Self.text + "\nask k=bob t=2s -> total=-0.0\n").first)
         #expect(throws: ScenarioFailure.self) { try scenario.verify { FeatureOracle($0) } }
     }
 
@@ -61,7 +61,7 @@ struct ScenarioTests {
     ])
     func refusesWithLine(line: String, message: String) {
         let error = #expect(throws: ScenarioSyntaxError.self) {
-            _ = try Scenario.parse(Self.text + "\n" + line, compile: compile)
+            _ = try Scenario.parse(Self.text + "\n" + line)
         }
         #expect(error?.description == message)
     }

@@ -1,5 +1,4 @@
 import Foundation
-import MartletExpressions
 import MartletFrames
 import Testing
 
@@ -21,7 +20,7 @@ func allScenarios() throws -> [(file: String, scenario: Scenario)] {
     for file in files.sorted(by: { $0.path < $1.path }) where file.pathExtension == "txt" {
         let text = try String(contentsOf: file, encoding: .utf8)
         do {
-            scenarios += try Scenario.parse(text, compile: compile).map { (file.lastPathComponent, $0) }
+            scenarios += try Scenario.parse(text).map { (file.lastPathComponent, $0) }
         } catch let error as ScenarioSyntaxError {
             Issue.record("\(file.lastPathComponent), \(error)")
         }
