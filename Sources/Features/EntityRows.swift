@@ -14,7 +14,8 @@ struct EntityRows {
         // An unsigned −1 is the greatest number, so rows without an entity come last.
         guard rowCount > 64, entityCount <= 4 * rowCount else {
             for row in 0..<rowCount { packed[row] = UInt64(UInt32(bitPattern: numbers[row])) << 32 | UInt64(row) }
-            UnsafeMutableBufferPointer(start: packed.base, count: rowCount).sort()
+            var all = UnsafeMutableBufferPointer(start: packed.base, count: rowCount)
+            all.sort()
             return
         }
         let heads = Slab<Int>(capacity: entityCount + 2)

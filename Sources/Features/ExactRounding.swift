@@ -23,7 +23,8 @@ enum ExactRounding {
             let rest = magnitude & ((half - 1) << 1 | 1)
             if rest > half || (rest == half && (sticky || significand & 1 == 1)) { significand += 1 }
         }
-        guard significand != 0 else { return 0 }
+        // A negative number that rounds to zero keeps its sign, as in IEEE 754; an exact zero has none.
+        guard significand != 0 else { return isNegative ? -0.0 : 0.0 }
         let bits: UInt64
         if significand < 1 << 52 {
             assert(unit == -1074)

@@ -89,7 +89,7 @@ struct KeyTable {
         }
         offsets[count + 1] = start + key.count
         hashes[count] = hash
-        buckets[bucket] = hash >> 32 << 32 | UInt64(count + 1)
+        buckets[bucket] = (hash & ~0xFFFF_FFFF) | UInt64(count + 1)
         count += 1
         if 2 * count > mask { spread() }
         return count - 1
@@ -105,7 +105,7 @@ struct KeyTable {
             let hash = hashes[number]
             var bucket = Int(truncatingIfNeeded: hash) & mask
             while buckets[bucket] != 0 { bucket = (bucket + 1) & mask }
-            buckets[bucket] = hash >> 32 << 32 | UInt64(number + 1)
+            buckets[bucket] = (hash & ~0xFFFF_FFFF) | UInt64(number + 1)
         }
     }
 

@@ -1,8 +1,8 @@
 /// Raw memory of one plain type, grown and freed by its owner.
 ///
-/// What was not written is not initialised. Used instead of arrays where many columns grow together and are
+/// The type is plain: copied by its bits, nothing to release. What was not written is not initialised. Used instead of arrays where many columns grow together and are
 /// indexed in inner loops; bounds are checked in debug builds.
-struct Slab<Element: BitwiseCopyable> {
+struct Slab<Element> {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var capacity: Int
 
@@ -27,7 +27,7 @@ struct Slab<Element: BitwiseCopyable> {
         guard newCapacity > capacity else { return }
         assert(used <= capacity)
         let larger = UnsafeMutablePointer<Element>.allocate(capacity: newCapacity)
-        larger.update(from: base, count: used)
+        larger.initialize(from: base, count: used)
         base.deallocate()
         base = larger
         capacity = newCapacity
@@ -41,12 +41,12 @@ struct Slab<Element: BitwiseCopyable> {
 
     func fill(_ value: Element, from start: Int, to end: Int) {
         assert(start >= 0 && end <= capacity)
-        (base + start).update(repeating: value, count: max(end - start, 0))
+        (base + start).initialize(repeating: value, count: max(end - start, 0))
     }
 
     func duplicate() -> Self {
         let copy = Self(capacity: capacity)
-        copy.base.update(from: base, count: capacity)
+        copy.base.initialize(from: base, count: capacity)
         return copy
     }
 

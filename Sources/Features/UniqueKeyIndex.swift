@@ -1,3 +1,5 @@
+internal import MartletFrames
+
 /// Tells fast that a row need not search a window for its own event.
 ///
 /// An event is at its own event time, outside every window that ends there; so a search is needed only where a key
@@ -64,7 +66,8 @@ struct UniqueKeyIndex {
 
     @inline(__always) private static func bits(_ key: Fingerprint) -> UInt64 {
         let h = key.high
-        return 1 << (h & 63) | 1 << (h >> 6 & 63) | 1 << (h >> 12 & 63) | 1 << (h >> 18 & 63)
+        let one: UInt64 = 1
+        return (one << (h & 63)) | (one << (h >> 6 & 63)) | (one << (h >> 12 & 63)) | (one << (h >> 18 & 63))
     }
 
     @inline(__always) func mayHaveMoved(_ key: Fingerprint) -> Bool {

@@ -79,7 +79,8 @@ extension VersionArena {
                 rows[hole] = row
             }
         } else {
-            rows.sort { staged.precedes($0, $1) }
+            var sorted = rows
+            sorted.sort { staged.precedes($0, $1) }
         }
         // The versions before `end` are still in their old places.
         var end = owner.count

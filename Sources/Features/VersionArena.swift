@@ -1,3 +1,4 @@
+internal import MartletExpressions
 internal import MartletFrames
 
 /// The versions of all events a view has folded, by entity, in order of event time.
@@ -62,6 +63,7 @@ final class VersionArena: @unchecked Sendable {
     /// One bit a size that has free regions.
     private var freeLevels: UInt64 = 0
 
+    private(set) var entityCount = 0
     var versionCount = 0
     var removedCount = 0
     var evaluationFailures = 0
@@ -101,6 +103,7 @@ final class VersionArena: @unchecked Sendable {
         slotTop = other.slotTop
         freeRegions = other.freeRegions
         freeLevels = other.freeLevels
+        entityCount = other.entityCount
         versionCount = other.versionCount
         removedCount = other.removedCount
         evaluationFailures = other.evaluationFailures
@@ -136,14 +139,15 @@ final class VersionArena: @unchecked Sendable {
     func internEntity(_ key: UnsafeRawBufferPointer) -> Int {
         let number = keys.intern(key)
         if number >= entities.capacity { entities.grow(to: 2 * entities.capacity, keeping: number) }
-        if number == keys.count - 1, number >= entityCount {
-            entities[number] = Entity()
-            entityCount = number + 1
-        }
+        if number >= entityCount { adoptEntity(number) }
         return number
     }
 
-    private(set) var entityCount = 0
+    /// Starts an entity whose key was just numbered.
+    func adoptEntity(_ number: Int) {
+        entities[number] = Entity()
+        entityCount = number + 1
+    }
 
     // MARK: Regions
 

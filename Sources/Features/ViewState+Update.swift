@@ -1,4 +1,4 @@
-public import MartletFrames
+internal import MartletFrames
 internal import MartletExpressions
 
 extension ViewState {
@@ -19,7 +19,7 @@ extension ViewState {
             "the columns of a batch of changes differ in length")
         guard rowCount > 0 else { return }
         makeUnique()
-        guard case .timestamp(let times)? = changes.rows[plan.eventTime]?.storage else {
+        guard let timeColumn = changes.rows[plan.eventTime], case .timestamp(let times) = timeColumn.storage else {
             preconditionFailure("view '\(plan.name)' finds no timestamp column '\(plan.eventTime)' in its source")
         }
         let entityColumns = plan.entityKeys.map { field -> Column in
@@ -31,6 +31,8 @@ extension ViewState {
         let numbers = Slab<Int32>(capacity: rowCount)
         numbers.fill(-1, from: 0, to: rowCount)
         EntityKeyBytes.forEach(entityColumns, rowCount: rowCount) { row, key in
+            // An event without a time is in no window.
+            guard !timeColumn.isMissing(row) else { return }
             numbers[row] = Int32(truncatingIfNeeded: arena.internEntity(key))
         }
         let batch = LaneBatch(changes.rows, plan, arena)

@@ -1,6 +1,3 @@
-public import MartletBytes
-public import MartletFrames
-
 /// The state of one feature view: folds a stream's changes and answers *f(view, entity key, t, cut)*.
 ///
 /// The same state and code serve live reads, backfill, training sets and replay. Answers depend only on which changes
