@@ -70,7 +70,7 @@ struct DeriveDraft {
         return FeatureViewDefinition(
             name: block.name, place: block.place, source: stream.name,
             body: .derive(DerivePlan(name: block.name, source: stream.name, features: planned)),
-            features: entries.compactMap { done[$0.key] }, doc: doc)
+            features: done.values.sorted { $0.name < $1.name }, doc: doc)
     }
 
     private func feature(

@@ -50,7 +50,7 @@ public struct FeatureViewDefinition: Definition {
     public let place: SourcePlace
     public let source: String
     public let body: Body
-    /// In the order of the plan for aggregates, of the file for derived ones.
+    /// In the order of the plan for aggregates; derived ones by name, since the order of keys means nothing.
     public let features: [Feature]
     /// For people; empty if there is none.
     public let doc: String

@@ -21,7 +21,7 @@ package struct ExpressionReader {
             return nil
         }
         do {
-            return try CompiledExpression(parsing: scalar.text, scope: scope, expecting: expecting)
+            return try CompiledExpression.compile(scalar.text, in: scope, expecting: expecting)
         } catch {
             errors.add(
                 DefinitionError(

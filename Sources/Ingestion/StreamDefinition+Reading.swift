@@ -20,14 +20,10 @@ extension StreamDefinition {
 
         var zone = TimeZoneTable.utc
         if let zoneName {
-            if let named = TimeZoneTable.named(zoneName.value) {
-                zone = named
-            } else {
-                errors.add(
-                    DefinitionError(
-                        .unknownName, at: zoneName.place, "unknown time zone '\(zoneName.value.shortened(to: 60))'",
-                        found: zoneName.value, nearest: NearestMatch.of(zoneName.value, in: TimeZoneTable.names),
-                        hint: "an IANA name such as Europe/Brussels, America/New_York or UTC"))
+            do {
+                zone = try TimeZoneTable.named(zoneName.value)
+            } catch {
+                errors.add(.unknownName, at: zoneName.place, error.message, found: zoneName.value, hint: error.hint)
             }
         }
         guard let fieldsNode else { return nil }
@@ -148,7 +144,7 @@ private struct FieldsReader {
         }
     }
 
-    private func type(_ text: Located<String>, _ title: String) -> ValueType? {
+    private func valueType(_ text: Located<String>, _ title: String) -> ValueType? {
         if let type = ValueType(rawValue: text.value) { return type }
         let choices = ValueType.allCases.map(\.rawValue)
         let usual = ["integer": "int64", "int": "int64", "long": "int64", "float": "float64", "double": "float64",
@@ -172,12 +168,12 @@ private struct FieldsReader {
             return nil
         }
         if case .scalar = entry.value.content {
-            guard let text = NodeValues(errors, title).text(entry.value), let type = type(text, title) else { return nil }
+            guard let text = NodeValues(errors, title).text(entry.value), let type = valueType(text, title) else { return nil }
             return ContractField(entry.key, type)
         }
         let before = errors.count
         guard var map = MapReader(entry.value, StreamDefinition.fieldKeys, title: title, errors: errors) else { return nil }
-        let type = map.requiredText("type").flatMap { type($0, title) }
+        let type = map.requiredText("type").flatMap { valueType($0, title) }
         let unit = map.choice("unit", TimeUnit.self)
         let optional = map.bool("optional")
         let check = map.node("check")

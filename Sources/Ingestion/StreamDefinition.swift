@@ -1,6 +1,6 @@
 public import MartletDefinitions
 public import MartletExpressions
-public import MartletFrames
+internal import MartletFrames
 
 /// A checked stream: its contract, with the words and places that the contract leaves out.
 public struct StreamDefinition: Definition {
