@@ -70,6 +70,35 @@ public struct DefinitionDifference: Hashable, Sendable {
                 case (let left, let right): details.append(Detail(path: inner, before: left, after: right))
                 }
             }
+        case (.list, .list):
+            guard let before = named(old), let after = named(new) else {
+                compareByPlace(old, new, path: path, into: &details)
+                return
+            }
+            if before.keys.sorted() == after.keys.sorted(), before.keys != after.keys {
+                details.append(Detail(path: path, before: .texts(before.keys), after: .texts(after.keys)))
+            }
+            compare(.map(Array(zip(before.keys, before.items))), .map(Array(zip(after.keys, after.items))), path: path, into: &details)
+        default:
+            details.append(Detail(path: path, before: old, after: new))
+        }
+    }
+
+    /// The items of a list whose items are maps that each have a name of their own.
+    private static func named(_ value: CanonicalValue) -> (keys: [String], items: [CanonicalValue])? {
+        guard case .list(let items) = value else { return nil }
+        var keys: [String] = []
+        for item in items {
+            guard case .map(let map) = item, case .text(let name)? = map["name"] else { return nil }
+            keys.append(name)
+        }
+        return Set(keys).count == keys.count ? (keys, items) : nil
+    }
+
+    private static func compareByPlace(
+        _ old: CanonicalValue, _ new: CanonicalValue, path: String, into details: inout [Detail]
+    ) {
+        switch (old, new) {
         case (.list(let before), .list(let after)) where before.count == after.count:
             for (index, pair) in zip(before, after).enumerated() {
                 compare(pair.0, pair.1, path: "\(path)[\(index)]", into: &details)

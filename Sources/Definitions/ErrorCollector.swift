@@ -5,15 +5,22 @@ package final class ErrorCollector {
     package private(set) var errors: [DefinitionError] = []
     package private(set) var omittedCount = 0
     package let limit: Int
+    /// Codes of mistakes that count and are not told: those that may only follow from others.
+    package var muted: Set<DefinitionError.Code> = []
+    private var mutedCount = 0
 
     package init(limit: Int = 100) {
         self.limit = limit
     }
 
-    package var isEmpty: Bool { errors.isEmpty }
-    package var count: Int { errors.count + omittedCount }
+    package var isEmpty: Bool { count == 0 }
+    package var count: Int { errors.count + omittedCount + mutedCount }
 
     package func add(_ error: DefinitionError) {
+        if muted.contains(error.code) {
+            mutedCount += 1
+            return
+        }
         guard !errors.contains(error) else { return }
         if errors.count < limit { errors.append(error) } else { omittedCount += 1 }
     }

@@ -2,9 +2,9 @@
 package enum NearestMatch {
     /// The candidate with the fewest edits from a text, if few enough; of equals the first by bytes.
     ///
-    /// Case is ignored. At most a third of the text's length, and never more than three edits, count as a slip.
+    /// Case is ignored. At most one edit for each three characters begun, and never more than three, count as a slip.
     package static func of(_ text: String, in candidates: some Sequence<String>) -> String? {
-        let limit = Swift.max(1, Swift.min(3, text.count / 3))
+        let limit = Swift.max(1, Swift.min(3, (text.count + 2) / 3))
         guard text.count <= 100 else { return nil }
         let wanted = Array(text.lowercased())
         var best: (distance: Int, name: String)?

@@ -301,7 +301,7 @@ private struct AggregationReader {
         for function in functions {
             guard function.value.accepts(argument?.type) else {
                 reportArgument(function, argument, at: argumentNode?.place ?? function.place)
-                continue
+                return
             }
             var base = given?.value ?? function.value.rawValue
             if given == nil, let argument {
