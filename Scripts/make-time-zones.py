@@ -4,11 +4,10 @@
     pip install tzdata==2026.6 && python3 Scripts/make-time-zones.py
 
 One line a zone, `name|offsets|transitions|rule`, or `link=zone`; see TimeZoneTable+Names.swift for the coding.
-Transitions before 1970, and those that the rule at the end gives anyway, are left out.
+Transitions before 1970 are left out.
 """
 import importlib.resources
 import pathlib
-import re
 import struct
 
 import tzdata
@@ -56,10 +55,12 @@ def base36(number):
 def encode(name):
     transitions, initial, rule = read(name)
     kept = []
+    # The last transition stays even if it changes no offset: the rule holds from it on.
+    begins_rule = transitions[-1:] if "," in rule else []
     for at, offset in transitions:
         if at < 0:
             initial = offset
-        elif offset != (kept[-1][1] if kept else initial):
+        elif (at, offset) in begins_rule or offset != (kept[-1][1] if kept else initial):
             kept.append((at, offset))
     offsets = [initial]
     text, last = "", 0
@@ -69,7 +70,7 @@ def encode(name):
         text += "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[offsets.index(offset)] + base36(at - last)
         last = at
     # A rule without daylight time repeats the last offset.
-    if not re.search(r",", rule):
+    if "," not in rule:
         rule = ""
     return f"{name}|{','.join(map(str, offsets))}|{text}|{rule}"
 
@@ -82,7 +83,6 @@ for name in sorted(set(names) | set(links)):
     while target in links:
         target = links[target]
     lines.append(f"{name}={target}" if target != name and target != "UTC" else encode(name))
-lines = [line for line in lines]
 
 version = tzdata.IANA_VERSION
 output = pathlib.Path(__file__).parent.parent / "Sources/Expressions/TimeZones/TimeZoneData.swift"

@@ -167,7 +167,11 @@ extension BlockMachine {
 extension CalendarField {
     /// The field of a local time, in microseconds.
     func value(local: Int64) -> Int64 {
-        func part(_ unit: Int64, of whole: Int64) -> Int64 { (local - local.floored(by: whole) * whole) / unit }
+        // By the remainder: the rounded-down multiple itself may lie below the least int64.
+        func part(_ unit: Int64, of whole: Int64) -> Int64 {
+            let rest = local % whole
+            return (rest < 0 ? rest + whole : rest) / unit
+        }
         switch self {
         case .hours: return part(3_600_000_000, of: 86_400_000_000)
         case .minutes: return part(60_000_000, of: 3_600_000_000)

@@ -1,3 +1,13 @@
+// For the linker alone: roundings and square roots, which IEEE defines to the last bit, are calls into libm on some
+// processors. Nothing that libm may round as it likes is used.
+#if canImport(Glibc)
+import func Glibc.floor
+#elseif canImport(Musl)
+import func Musl.floor
+#elseif canImport(Darwin)
+import func Darwin.floor
+#endif
+
 /// `exp`, `log`, `pow`, `sin`, `cos` with the same bits on every platform, within 1 ulp of the exact value.
 ///
 /// Only IEEE additions, multiplications and divisions are used, each rounded once, and no fused operation.
@@ -31,7 +41,8 @@ enum ElementaryFunctions {
         if x.isInfinite { return y > 0 ? sign * .infinity : 0 * sign }
         if x < 0, !yIsWhole { return .nan }
         let size = x.magnitude
-        if y.isInfinite { return size == 1 ? 1 : (size > 1) == (y > 0) ? .infinity : 0 }
+        if size == 1 { return sign }
+        if y.isInfinite { return (size > 1) == (y > 0) ? .infinity : 0 }
         let logarithm = logarithm(size)
         // Past this the result is 0 or infinity whatever the low parts are, and the products below could overflow.
         let estimate = logarithm.high * y
@@ -43,6 +54,8 @@ enum ElementaryFunctions {
     /// The sine of x radians; NaN of infinities.
     static func sin(_ x: Double) -> Double {
         if !x.isFinite { return .nan }
+        // x³/6 is below half an ulp; and −0 stays −0.
+        if x.magnitude < 0x1p-27 { return x }
         let (quadrant, rest) = reduced(x)
         switch quadrant {
         case 0: return sineNearZero(rest)
@@ -105,17 +118,25 @@ enum ElementaryFunctions {
 
     /// x · 2ᵏ for x in [½, 2]: in two steps, so that a subnormal result is rounded only in the last.
     private static func scaled(_ x: Double, by k: Int) -> Double {
-        if k > 1_000 { return x * 0x1p1000 * Double(sign: .plus, exponent: k - 1_000, significand: 1) }
-        if k < -1_000 { return x * Double(sign: .plus, exponent: k + 200, significand: 1) * 0x1p-200 }
-        return x * Double(sign: .plus, exponent: k, significand: 1)
+        if k > 1_000 { return x * 0x1p1000 * powerOfTwo(k - 1_000) }
+        if k < -1_000 { return x * powerOfTwo(k + 200) * 0x1p-200 }
+        return x * powerOfTwo(k)
+    }
+
+    /// 2ᵏ for k in −1022…1023.
+    private static func powerOfTwo(_ k: Int) -> Double {
+        Double(bitPattern: UInt64(k + 1_023) << 52)
     }
 
     /// ln x for positive finite x, to about 2⁻⁷⁰ of itself.
     ///
     /// x = 2ᵏ m with m in [√½, √2]; with s = (m − 1)/(m + 1), ln m = 2 (s + s³/3 + s⁵/5 + …).
     private static func logarithm(_ x: Double) -> DoubleDouble {
-        var k = x.exponent
-        var m = x.significand
+        // By bits: the library's `exponent` and `significand` are an order of magnitude slower.
+        let isSubnormal = x < 0x1p-1022
+        let bits = (isSubnormal ? x * 0x1p54 : x).bitPattern
+        var k = Int(bits >> 52) - 1_023 - (isSubnormal ? 54 : 0)
+        var m = Double(bitPattern: bits & 0x000F_FFFF_FFFF_FFFF | 0x3FF0_0000_0000_0000)
         if m > 0x1.6a09e667f3bcdp+0 {
             m *= 0.5
             k += 1
@@ -192,7 +213,7 @@ enum ElementaryFunctions {
         if x.magnitude <= 0x1.921fb54442d18p-1 { return (0, DoubleDouble(high: x, low: 0)) }
         // |x| = m · 2ᵉ. Of m · 2ᵉ · 2/π only what lies below 4 matters, so the product is taken with the 256 bits of
         // 2/π from place e − 2 on; what is cut off behind them is below 2⁻²⁰⁰.
-        let e = Int(x.exponent) - 52
+        let e = Int(x.exponentBitPattern) - 1_023 - 52
         let m = x.significandBitPattern | 1 << 52
         let start = max(0, e - 2)
         var window: (UInt64, UInt64, UInt64, UInt64) = (bits(from: start), bits(from: start + 64), bits(from: start + 128), bits(from: start + 192))
@@ -239,7 +260,7 @@ enum ElementaryFunctions {
             exponent += Int(places)
         }
         // 53 bits, then 53 more.
-        let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
+        let scale = powerOfTwo(-exponent)
         let first = Double(high >> 11) * 0x1p-53
         let second = Double((high & 0x7FF) << 42 | middle >> 22) * 0x1p-106
         var rest = DoubleDouble(high: first * scale, low: second * scale) * DoubleDouble(high: 0x1.921fb54442d18p+0, low: 0x1.1a62633145c07p-54)

@@ -58,7 +58,11 @@ public struct TimeZoneRule: Hashable, Sendable {
     /// The stretch of one offset that holds a moment, in seconds since 1970.
     func segment(at second: Int64) -> TimeZoneTable.Segment {
         guard let daylight else { return TimeZoneTable.Segment(start: nil, end: nil, offset: standardOffset) }
-        let moment = Timestamp(microseconds: (second + Int64(standardOffset)) &* 1_000_000)
+        // Near the ends of `Timestamp` (about the year 287,000) the neighbouring years have no moments; standard time holds.
+        guard second.magnitude < 9_000_000_000_000 else {
+            return TimeZoneTable.Segment(start: second, end: second + 1, offset: standardOffset)
+        }
+        let moment = Timestamp(microseconds: (second + Int64(standardOffset)) * 1_000_000)
         let year = CivilDate(moment).year
         var edges: [(at: Int64, offset: Int)] = []
         for year in year - 1...year + 1 {
