@@ -1,4 +1,4 @@
-import MartletModels
+public import MartletModels
 
 /// A model version as files: a manifest that names every file by its hash, signed, and the files themselves.
 ///
@@ -51,7 +51,7 @@ public struct ModelPackage: Sendable {
     /// - Throws: ``PackageError``: `fileUnexpected` for a name that is not allowed, `fileMissing` without a model
     ///   or an encoder, `overLimit`.
     public static func seal(
-        _ manifest: ModelManifest, files: [String: [UInt8]], with key: PackageSigningKey, limits: Limits = Limits()
+        _ manifest: ModelManifest, files: [String: [UInt8]], with signer: some PackageSigner, limits: Limits = Limits()
     ) throws(PackageError) -> ModelPackage {
         for name in files.keys.sorted() where !allows(name) {
             throw PackageError(.fileUnexpected, file: name, "no package holds a file of this name")
@@ -66,9 +66,9 @@ public struct ModelPackage: Sendable {
         let json = manifest.json
         var all = files
         all[manifestName] = json
-        all[signatureName] = signatureFile(try key.signature(of: signedBytes(json)), key.publicKey)
+        all[signatureName] = signatureFile(try signer.signature(ofManifest: json), signer.publicKey)
         // What was just made must pass what a loader will ask of it.
-        return try verify(all, trusting: [key.publicKey], limits: limits)
+        return try verify(all, trusting: [signer.publicKey], limits: limits)
     }
 
     /// Checks the signature, then every file's size and hash, before anything in the files is believed.
@@ -157,8 +157,9 @@ public struct ModelPackage: Sendable {
     // MARK: The signature
 
     /// What is signed begins with its purpose, so that no other signature of the key can stand in for it.
-    private static func signedBytes(_ manifest: [UInt8]) -> [UInt8] {
-        Array("martlet model manifest 1\n".utf8) + manifest
+    /// What is signed: the use's label and a zero byte, as the vault signs, then the manifest.
+    static func signedBytes(_ manifest: [UInt8]) -> [UInt8] {
+        Array("martlet model package 1".utf8) + [0] + manifest
     }
 
     private static func signatureFile(_ signature: [UInt8], _ key: PackagePublicKey) -> [UInt8] {

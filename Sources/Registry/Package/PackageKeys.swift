@@ -1,8 +1,15 @@
 import Crypto
 import Foundation
 
+/// What signs packages: a key at hand, or a vault that keeps its key.
+public protocol PackageSigner: Sendable {
+    var publicKey: PackagePublicKey { get }
+    /// The Ed25519 signature over `ModelPackage.signedBytes(_:)` of a manifest.
+    func signature(ofManifest manifest: [UInt8]) throws(PackageError) -> [UInt8]
+}
+
 /// A key that signs packages (Ed25519).
-public struct PackageSigningKey: Sendable, CustomStringConvertible {
+public struct PackageSigningKey: PackageSigner, CustomStringConvertible {
     private let key: Curve25519.Signing.PrivateKey
 
     /// Takes the key's 32 secret bytes, or 32 bytes fresh from a secure generator to make one.
@@ -20,9 +27,9 @@ public struct PackageSigningKey: Sendable, CustomStringConvertible {
     /// Never the secret.
     public var description: String { "PackageSigningKey(\(publicKey.id), secret redacted)" }
 
-    func signature(of bytes: [UInt8]) throws(PackageError) -> [UInt8] {
+    public func signature(ofManifest manifest: [UInt8]) throws(PackageError) -> [UInt8] {
         do {
-            return Array(try key.signature(for: bytes))
+            return Array(try key.signature(for: ModelPackage.signedBytes(manifest)))
         } catch {
             throw PackageError(.signatureInvalid, "the manifest could not be signed")
         }

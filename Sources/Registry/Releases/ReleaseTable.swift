@@ -1,5 +1,5 @@
 import MartletBytes
-public import MartletFrames
+import MartletFrames
 public import MartletStorage
 
 /// The releases in the SQL database. Every call is part of the caller's transaction.
