@@ -22,6 +22,8 @@ public struct RandomFeatureCase: Sendable {
     private var random: SplitMix64
     /// Chance in percent that a number is an extreme one.
     private let extremes: Int
+    /// Whether the extreme doubles are huge ones of mostly one sign, so that sums leave the range of doubles.
+    private let isHuge: Bool
     /// The grid of the times.
     private let unit: Int64
     private let origin: Int64
@@ -43,6 +45,7 @@ public struct RandomFeatureCase: Sendable {
         self.seed = seed
         random = SplitMix64(seed: seed)
         extremes = random.pick([0, 5, 50])
+        isHuge = random.chance(30)
         unit = random.pick([1, 1_000, 1_000_000, 3_600_000_000, 86_400_000_000])
         origin = random.pick([0, 1_525_000_000_000_000, -1_000_000_000_000, -3]) / unit * unit
         span = random.pick([4, 12, 60])
@@ -212,6 +215,7 @@ public struct RandomFeatureCase: Sendable {
 
     private mutating func double() -> Double {
         if random.chance(extremes) {
+            if isHuge { return random.pick([1e308, 9e307, .greatestFiniteMagnitude, -1e308, 0.0]) }
             if random.chance(40) {
                 let value = Double(bitPattern: random.next())
                 if value.isFinite { return value }
