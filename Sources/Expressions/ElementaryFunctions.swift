@@ -285,27 +285,27 @@ struct DoubleDouble {
     var high: Double
     var low: Double
 
-    init(high: Double, low: Double) {
+    @inline(__always) init(high: Double, low: Double) {
         self.high = high
         self.low = low
     }
 
     /// a + b without error.
-    init(sum a: Double, _ b: Double) {
+    @inline(__always) init(sum a: Double, _ b: Double) {
         high = a + b
         let part = high - a
         low = (a - (high - part)) + (b - part)
     }
 
     /// a + b without error where |a| ≥ |b|.
-    init(quickSum a: Double, _ b: Double) {
+    @inline(__always) init(quickSum a: Double, _ b: Double) {
         high = a + b
         low = b - (high - a)
     }
 
     /// a · b without error, far from overflow and underflow.
-    init(product a: Double, _ b: Double) {
-        func split(_ x: Double) -> (Double, Double) {
+    @inline(__always) init(product a: Double, _ b: Double) {
+        @inline(__always) func split(_ x: Double) -> (Double, Double) {
             let scaled = x * 134_217_729
             let upper = scaled - (scaled - x)
             return (upper, x - upper)
@@ -316,24 +316,24 @@ struct DoubleDouble {
         low = ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2
     }
 
-    static func + (left: Self, right: Self) -> Self {
+    @inline(__always) static func + (left: Self, right: Self) -> Self {
         let sum = Self(sum: left.high, right.high)
         let low = Self(sum: left.low, right.low)
         let first = Self(quickSum: sum.high, sum.low + low.high)
         return Self(quickSum: first.high, first.low + low.low)
     }
 
-    static func * (left: Self, right: Self) -> Self {
+    @inline(__always) static func * (left: Self, right: Self) -> Self {
         let product = Self(product: left.high, right.high)
         return Self(quickSum: product.high, product.low + (left.high * right.low + left.low * right.high))
     }
 
-    static func * (left: Self, right: Double) -> Self {
+    @inline(__always) static func * (left: Self, right: Double) -> Self {
         let product = Self(product: left.high, right)
         return Self(quickSum: product.high, product.low + left.low * right)
     }
 
-    static func / (left: Self, right: Self) -> Self {
+    @inline(__always) static func / (left: Self, right: Self) -> Self {
         let first = left.high / right.high
         let product = right * first
         let rest = (left.high - product.high) - product.low + left.low

@@ -64,22 +64,15 @@ public struct TimeZoneRule: Hashable, Sendable {
         }
         let moment = Timestamp(microseconds: (second + Int64(standardOffset)) * 1_000_000)
         let year = CivilDate(moment).year
-        var edges: [(at: Int64, offset: Int)] = []
-        for year in year - 1...year + 1 {
-            edges.append((daylight.begin.localSeconds(in: year) - Int64(standardOffset), daylight.offset))
-            edges.append((daylight.end.localSeconds(in: year) - Int64(daylight.offset), standardOffset))
-        }
-        edges.sort { $0.at < $1.at }
-        var segment = TimeZoneTable.Segment(start: nil, end: nil, offset: standardOffset)
-        for edge in edges {
-            if edge.at > second {
-                segment.end = edge.at
-                break
-            }
-            segment.start = edge.at
-            segment.offset = edge.offset
-        }
-        return segment
+        let yearStart = daysSince1970(year, 1, 1) * 86_400 - Int64(standardOffset)
+        let nextYear = daysSince1970(year + 1, 1, 1) * 86_400 - Int64(standardOffset)
+        var first = (at: daylight.begin.localSeconds(in: year) - Int64(standardOffset), offset: daylight.offset)
+        var last = (at: daylight.end.localSeconds(in: year) - Int64(daylight.offset), offset: standardOffset)
+        if last.at < first.at { (first, last) = (last, first) }
+        // Cut at the turn of the year, so that no other year's edges are needed; what held at its end holds at its start.
+        if second < first.at { return TimeZoneTable.Segment(start: yearStart, end: min(first.at, nextYear), offset: last.offset) }
+        if second < last.at { return TimeZoneTable.Segment(start: first.at, end: min(last.at, nextYear), offset: first.offset) }
+        return TimeZoneTable.Segment(start: last.at, end: nextYear, offset: last.offset)
     }
 }
 
