@@ -58,7 +58,20 @@ extension TrainerDescription {
             .init(
                 "colsample_bytree", .number(0.000_001...1), standard: .float64(1),
                 "The share of features that a tree sees."),
-            .init("max_bin", .integer(2...65_536), standard: .int64(256), "Bins of a feature's values."),
+            .init("max_bin", .integer(2...65_535), standard: .int64(256), "Bins of a feature's values."),
+            .init(
+                "colsample_bylevel", .number(0.000_001...1), standard: .float64(1),
+                "The share of those that a level sees."),
+            .init(
+                "colsample_bynode", .number(0.000_001...1), standard: .float64(1),
+                "The share of those that a split sees."),
+            .init("max_leaves", .integer(0...1_000_000), standard: .int64(0), "The most leaves of a tree; 0: any number."),
+            .init(
+                "grow_policy", .word(["depthwise", "lossguide"]), standard: .string("depthwise"),
+                "Which leaf is split next: the highest, or that with the greatest gain."),
+            .init(
+                "tree_method", .word(["hist", "approx", "exact"]), standard: .string("hist"), "How splits are found."),
+            .init("max_delta_step", .number(0...1e9), standard: .float64(0), "The largest step of a leaf; 0: any."),
             .init(
                 "scale_pos_weight", .number(0.000_001...1e9), standard: .float64(1),
                 "The weight of positive rows, of a binary task."),

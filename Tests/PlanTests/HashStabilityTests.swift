@@ -196,6 +196,6 @@ struct HashStabilityTests {
                 == "59cfe755cc536b8dc364d49fd13775b0654014606f71f09219a3d6c3c33a036f")
         #expect(
             Self.base["model", "fraud"]?.hash.description
-                == "c4c0839147469bdd37e430aa4f9bd288bed6ef3ae83a0f68c9c5d8e061675271")
+                == "981bca07b7439630b58fdffd472bfb1e02925fe39aa699be0cc4ec6e5576dfa0")
     }
 }

@@ -89,7 +89,7 @@ struct ReferencePageTests {
             features: [row.*, { view: buyer, on: [buyer_id], as: b }]
             except: [row.big]
             split: { train: { from: 2026-01-01, to: 2026-02-01, where: line == 1 }, gap: 1d, test: { from: 2026-03-01, to: 2026-03-08, where: line == 1, stream: orders } }
-            trainer: { kind: xgboost, rounds: 1, max_depth: 2, eta: 0.5, min_child_weight: 1, gamma: 0, lambda: 1, alpha: 0, subsample: 1, colsample_bytree: 1, max_bin: 16, scale_pos_weight: 2, seed: 1 }
+            trainer: { kind: xgboost, rounds: 1, max_depth: 2, eta: 0.5, min_child_weight: 1, gamma: 0, lambda: 1, alpha: 0, subsample: 1, colsample_bytree: 1, max_bin: 16, colsample_bylevel: 1, colsample_bynode: 1, max_leaves: 0, grow_policy: depthwise, tree_method: hist, max_delta_step: 0, scale_pos_weight: 2, seed: 1 }
             metrics: [roc_auc, { precision_at: 5, per: day }]
             gates: "roc_auc > 0.5"
             """
