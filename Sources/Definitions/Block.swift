@@ -24,7 +24,8 @@ extension Block {
     ///
     /// A kind and name that stand twice are reported at the second; the first counts.
     package static func read(
-        _ source: ProjectSource, kinds: KindRegistry, limits: DefinitionLimits = .init(), errors: ErrorCollector
+        _ source: ProjectSource, kinds: KindRegistry, limits: DefinitionLimits = .init(),
+        errors: ErrorCollector
     ) -> [Block] {
         var blocks: [Block] = []
         var seen: [[String]: SourcePlace] = [:]
@@ -44,11 +45,13 @@ extension Block {
         return blocks
     }
 
-    private static func block(_ document: LocatedNode, kinds: KindRegistry, errors: ErrorCollector) -> Block? {
+    private static func block(_ document: LocatedNode, kinds: KindRegistry, errors: ErrorCollector) -> Block?
+    {
         let words = kinds.kinds.map(\.name)
         guard case .map(let entries) = document.content else {
             errors.add(
-                .wrongValue, at: document.place, "a definition must be a map of keys, found \(document.summary)",
+                .wrongValue, at: document.place,
+                "a definition must be a map of keys, found \(document.summary)",
                 found: document.summary, expected: "a map",
                 hint: "begin with one of: \(words.joined(separator: ", ")), as in 'stream: orders'")
             return nil
@@ -68,7 +71,9 @@ extension Block {
             return nil
         }
         let values = NodeValues(errors, "the key '\(kind)'")
-        guard let text = values.text(entry.value), let name = values.name(text, what: kind) else { return nil }
+        guard let text = values.text(entry.value), let name = values.name(text, what: kind) else {
+            return nil
+        }
         return Block(kind: kind, name: name.value, namePlace: name.place, node: document)
     }
 }

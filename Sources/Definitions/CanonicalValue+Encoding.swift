@@ -64,10 +64,14 @@ extension CanonicalValue {
     /// - Parameter depth: how many lists and maps may stand within one another.
     /// - Throws: for bytes that are no canonical value: cut short, too long, unsorted, of a newer version.
     public init(encoded bytes: [UInt8], depth: Int = 32) throws(CanonicalDecodingError) {
-        guard let version = bytes.first else { throw CanonicalDecodingError(message: "the definition is empty") }
+        guard let version = bytes.first else {
+            throw CanonicalDecodingError(message: "the definition is empty")
+        }
         guard version == CanonicalValue.encodingVersion else {
             throw CanonicalDecodingError(
-                message: "the definition is encoded in version \(version); this program reads version \(CanonicalValue.encodingVersion)")
+                message:
+                    "the definition is encoded in version \(version); this program reads version \(CanonicalValue.encodingVersion)"
+            )
         }
         var decoder = Decoder(bytes: bytes, position: 1)
         guard let value = decoder.value(depth: depth), decoder.position == bytes.count else {
@@ -114,7 +118,8 @@ extension CanonicalValue {
                 guard let count = varint() else { return nil }
                 var entries: [(String, CanonicalValue)] = []
                 for _ in 0..<count {
-                    guard let key = text(), entries.last.map({ $0.0.utf8.lexicographicallyPrecedes(key.utf8) }) ?? true,
+                    guard let key = text(),
+                        entries.last.map({ $0.0.utf8.lexicographicallyPrecedes(key.utf8) }) ?? true,
                         let value = value(depth: depth - 1)
                     else { return nil }
                     entries.append((key, value))

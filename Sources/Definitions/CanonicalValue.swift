@@ -82,7 +82,8 @@ extension CanonicalValue: CustomStringConvertible {
         case .hash(let value): value.short
         case .list(let items): "[" + items.map(\.description).joined(separator: ", ") + "]"
         case .map(let map):
-            "{" + zip(map.keys, map.values).map { "\($0.shortened(to: 60)): \($1)" }.joined(separator: ", ") + "}"
+            "{" + zip(map.keys, map.values).map { "\($0.shortened(to: 60)): \($1)" }.joined(separator: ", ")
+                + "}"
         }
     }
 
@@ -98,7 +99,8 @@ extension CanonicalValue: CustomStringConvertible {
         case .time(let value): "\(value)".jsonQuoted
         case .hash(let value): value.description.jsonQuoted
         case .list(let items): "[" + items.map(\.json).joined(separator: ",") + "]"
-        case .map(let map): "{" + zip(map.keys, map.values).map { "\($0.jsonQuoted):\($1.json)" }.joined(separator: ",") + "}"
+        case .map(let map):
+            "{" + zip(map.keys, map.values).map { "\($0.jsonQuoted):\($1.json)" }.joined(separator: ",") + "}"
         }
     }
 }

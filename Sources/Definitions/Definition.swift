@@ -41,7 +41,8 @@ public struct DefinitionSet: Hashable, Sendable {
     public init(_ versions: [DefinedVersion]) {
         self.versions = versions.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) }
         for (left, right) in zip(self.versions, self.versions.dropFirst()) {
-            precondition((left.kind, left.name) != (right.kind, right.name), "\(left.kind) '\(left.name)' repeats")
+            precondition(
+                (left.kind, left.name) != (right.kind, right.name), "\(left.kind) '\(left.name)' repeats")
         }
     }
 
@@ -63,7 +64,9 @@ public struct DefinitionSet: Hashable, Sendable {
     /// Reads what ``encoded`` wrote.
     public init(encoded bytes: [UInt8]) throws(CanonicalDecodingError) {
         let value = try CanonicalValue(encoded: bytes)
-        guard case .list(let items) = value else { throw CanonicalDecodingError(message: "the definitions are not a list") }
+        guard case .list(let items) = value else {
+            throw CanonicalDecodingError(message: "the definitions are not a list")
+        }
         var versions: [DefinedVersion] = []
         var seen: Set<[String]> = []
         for item in items {

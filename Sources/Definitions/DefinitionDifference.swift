@@ -47,23 +47,32 @@ public struct DefinitionDifference: Hashable, Sendable {
                 DefinitionDifference.compare(before.canonical, after.canonical, path: "", into: &details)
                 changes.append(
                     Change(
-                        action: .changed, kind: key[0], name: key[1], before: before.hash, after: after.hash, details: details))
+                        action: .changed, kind: key[0], name: key[1], before: before.hash, after: after.hash,
+                        details: details))
             case (let before?, nil):
                 changes.append(
-                    Change(action: .removed, kind: key[0], name: key[1], before: before.hash, after: nil, details: []))
+                    Change(
+                        action: .removed, kind: key[0], name: key[1], before: before.hash, after: nil,
+                        details: []))
             case (nil, let after?):
                 changes.append(
-                    Change(action: .added, kind: key[0], name: key[1], before: nil, after: after.hash, details: []))
+                    Change(
+                        action: .added, kind: key[0], name: key[1], before: nil, after: after.hash,
+                        details: []))
             case (nil, nil): break
             }
         }
     }
 
-    private static func compare(_ old: CanonicalValue, _ new: CanonicalValue, path: String, into details: inout [Detail]) {
+    private static func compare(
+        _ old: CanonicalValue, _ new: CanonicalValue, path: String, into details: inout [Detail]
+    ) {
         guard old != new else { return }
         switch (old, new) {
         case (.map(let before), .map(let after)):
-            for key in Set(before.keys).union(after.keys).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            for key in Set(before.keys).union(after.keys).sorted(by: {
+                $0.utf8.lexicographicallyPrecedes($1.utf8)
+            }) {
                 let inner = path.isEmpty ? key : "\(path).\(key)"
                 switch (before[key], after[key]) {
                 case (let left?, let right?): compare(left, right, path: inner, into: &details)
@@ -78,7 +87,9 @@ public struct DefinitionDifference: Hashable, Sendable {
             if before.keys.sorted() == after.keys.sorted(), before.keys != after.keys {
                 details.append(Detail(path: path, before: .texts(before.keys), after: .texts(after.keys)))
             }
-            compare(.map(Array(zip(before.keys, before.items))), .map(Array(zip(after.keys, after.items))), path: path, into: &details)
+            compare(
+                .map(Array(zip(before.keys, before.items))), .map(Array(zip(after.keys, after.items))),
+                path: path, into: &details)
         default:
             details.append(Detail(path: path, before: old, after: new))
         }
@@ -133,7 +144,8 @@ extension DefinitionDifference: CustomStringConvertible {
         }
         func count(_ action: Action) -> Int { changes.count { $0.action == action } }
         lines.append(
-            "\(count(.added)) to add, \(count(.changed)) to change, \(count(.removed)) to remove, \(unchangedCount) unchanged")
+            "\(count(.added)) to add, \(count(.changed)) to change, \(count(.removed)) to remove, \(unchangedCount) unchanged"
+        )
         return lines.joined(separator: "\n")
     }
 
@@ -145,7 +157,8 @@ extension DefinitionDifference: CustomStringConvertible {
             }
             let before = change.before.map { $0.description.jsonQuoted } ?? "null"
             let after = change.after.map { $0.description.jsonQuoted } ?? "null"
-            return "{\"action\":\"\(change.action.rawValue)\",\"kind\":\(change.kind.jsonQuoted),\"name\":\(change.name.jsonQuoted),"
+            return
+                "{\"action\":\"\(change.action.rawValue)\",\"kind\":\(change.kind.jsonQuoted),\"name\":\(change.name.jsonQuoted),"
                 + "\"before\":\(before),\"after\":\(after),\"details\":[\(details.joined(separator: ","))]}"
         }
         return "{\"changes\":[\(items.joined(separator: ","))],\"unchanged\":\(unchangedCount)}"

@@ -53,7 +53,8 @@ public struct DefinitionError: Error, Hashable, Sendable {
     public var hint: String?
 
     public init(
-        _ code: Code, at place: SourcePlace?, _ message: String, found: String? = nil, expected: String? = nil,
+        _ code: Code, at place: SourcePlace?, _ message: String, found: String? = nil,
+        expected: String? = nil,
         nearest: String? = nil, hint: String? = nil
     ) {
         self.code = code
@@ -74,6 +75,17 @@ extension DefinitionError: CustomStringConvertible {
         if let nearest { hints.append("did you mean '\(nearest)'?") }
         if let hint { hints.append(hint) }
         return "error: \(place)\(message)" + (hints.isEmpty ? "" : "\n hint: " + hints.joined(separator: " "))
+    }
+}
+
+extension DefinitionError {
+    /// One JSON object: `code`, `file`, `line`, `column`, `message`, `found`, `expected`, `nearest`, `hint`; null where there is none.
+    public var json: String {
+        func text(_ value: String?) -> String { value?.jsonQuoted ?? "null" }
+        return "{\"code\":\"\(code)\",\"file\":\(text(place?.file)),"
+            + "\"line\":\(place.map { "\($0.line)" } ?? "null"),\"column\":\(place.map { "\($0.column)" } ?? "null"),"
+            + "\"message\":\(text(message)),\"found\":\(text(found)),\"expected\":\(text(expected)),"
+            + "\"nearest\":\(text(nearest)),\"hint\":\(text(hint))}"
     }
 }
 

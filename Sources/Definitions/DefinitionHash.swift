@@ -23,7 +23,9 @@ public struct DefinitionHash: Hashable, Sendable, Comparable {
         guard digits.count == 64 else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: 64, by: 2) {
-            guard let high = DefinitionHash.nibble(digits[index]), let low = DefinitionHash.nibble(digits[index + 1]) else {
+            guard let high = DefinitionHash.nibble(digits[index]),
+                let low = DefinitionHash.nibble(digits[index + 1])
+            else {
                 return nil
             }
             bytes.append(high << 4 | low)
@@ -57,6 +59,7 @@ extension DefinitionHash: CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     public var description: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

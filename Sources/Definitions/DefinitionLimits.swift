@@ -14,7 +14,8 @@ public struct DefinitionLimits: Hashable, Sendable {
     public var errors: Int
 
     public init(
-        fileBytes: Int = 1 << 20, files: Int = 2_000, folderDepth: Int = 8, depth: Int = 24, nodes: Int = 50_000,
+        fileBytes: Int = 1 << 20, files: Int = 2_000, folderDepth: Int = 8, depth: Int = 24,
+        nodes: Int = 50_000,
         errors: Int = 100
     ) {
         self.fileBytes = fileBytes

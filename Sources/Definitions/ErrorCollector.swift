@@ -39,13 +39,15 @@ package final class ErrorCollector {
     ///   - within: where it was looked for, after the name: ` in stream 'orders'`.
     ///   - plural: the word before the list of choices: `functions`.
     package func addUnknown(
-        _ what: String, _ name: String, within: String = "", at place: SourcePlace, choices: [String], plural: String,
+        _ what: String, _ name: String, within: String = "", at place: SourcePlace, choices: [String],
+        plural: String,
         code: DefinitionError.Code = .unknownName
     ) {
         let listed = ErrorCollector.listing(choices)
         add(
             DefinitionError(
-                code, at: place, "unknown \(what) '\(name.shortened(to: 60))'\(within)", found: name.shortened(to: 60),
+                code, at: place, "unknown \(what) '\(name.shortened(to: 60))'\(within)",
+                found: name.shortened(to: 60),
                 expected: listed.isEmpty ? nil : listed, nearest: NearestMatch.of(name, in: choices),
                 hint: listed.isEmpty ? "there are no \(plural) yet" : "\(plural): \(listed)"))
     }

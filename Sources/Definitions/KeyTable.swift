@@ -21,7 +21,9 @@ public struct KeyDescription: Hashable, Sendable {
     }
 
     /// A key that may be left out; `standard` says what then holds.
-    public static func optional(_ name: String, _ type: String, standard: String = "none", _ summary: String) -> Self {
+    public static func optional(_ name: String, _ type: String, standard: String = "none", _ summary: String)
+        -> Self
+    {
         Self(name, type, standard: standard, summary)
     }
 }

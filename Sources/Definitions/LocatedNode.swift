@@ -65,7 +65,8 @@ public struct LocatedNode: Hashable, Sendable {
         case .scalar(let scalar) where scalar.isNull: "nothing"
         case .scalar(let scalar): "'\(scalar.text.shortened(to: 60))'"
         case .list(let items): "a list of \(items.count)"
-        case .map(let entries): entries.isEmpty ? "an empty map" : "a map with the key '\(entries[0].key.shortened(to: 40))'"
+        case .map(let entries):
+            entries.isEmpty ? "an empty map" : "a map with the key '\(entries[0].key.shortened(to: 40))'"
         }
     }
 

@@ -18,7 +18,8 @@ package struct MapReader: ~Copyable {
         let title = title ?? table.title
         guard case .map(let entries) = node.content else {
             errors.add(
-                .wrongValue, at: node.place, "\(title) must be a map of keys, found \(node.summary)", found: node.summary,
+                .wrongValue, at: node.place, "\(title) must be a map of keys, found \(node.summary)",
+                found: node.summary,
                 expected: "a map", hint: "keys: \(ErrorCollector.listing(table.keys.map(\.name)))")
             return nil
         }
@@ -36,7 +37,8 @@ package struct MapReader: ~Copyable {
         guard let entry = entries.first(where: { $0.key == key }) else { return nil }
         guard !entry.value.isNull else {
             errors.add(
-                .wrongValue, at: entry.keyPlace, "the key '\(key)' of \(title) has no value", found: "nothing",
+                .wrongValue, at: entry.keyPlace, "the key '\(key)' of \(title) has no value",
+                found: "nothing",
                 expected: table[key]?.type, hint: "give it a value or remove it")
             return nil
         }
@@ -72,11 +74,13 @@ package struct MapReader: ~Copyable {
         for entry in entries where !read.contains(entry.key) {
             if table[entry.key] != nil {
                 errors.add(
-                    .unknownKey, at: entry.keyPlace, "the key '\(entry.key)' has no meaning in this form of \(title)",
+                    .unknownKey, at: entry.keyPlace,
+                    "the key '\(entry.key)' has no meaning in this form of \(title)",
                     found: entry.key)
             } else {
                 errors.addUnknown(
-                    "key", entry.key, within: " in \(title)", at: entry.keyPlace, choices: names, plural: "keys",
+                    "key", entry.key, within: " in \(title)", at: entry.keyPlace, choices: names,
+                    plural: "keys",
                     code: .unknownKey)
             }
         }
@@ -104,7 +108,8 @@ extension MapReader {
         node(key).flatMap { NodeValues(errors, "the key '\(key)' of \(title)").number($0, in: range) }
     }
 
-    package mutating func span(_ key: String, atLeast low: Timestamp.Span = .zero) -> Located<Timestamp.Span>? {
+    package mutating func span(_ key: String, atLeast low: Timestamp.Span = .zero) -> Located<Timestamp.Span>?
+    {
         node(key).flatMap { NodeValues(errors, "the key '\(key)' of \(title)").span($0, atLeast: low) }
     }
 

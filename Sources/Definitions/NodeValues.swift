@@ -13,7 +13,8 @@ package struct NodeValues {
 
     package func wrong(_ node: LocatedNode, expected: String, hint: String? = nil) {
         errors.add(
-            .wrongValue, at: node.place, "\(subject) must be \(expected), found \(node.summary)", found: node.summary,
+            .wrongValue, at: node.place, "\(subject) must be \(expected), found \(node.summary)",
+            found: node.summary,
             expected: expected, hint: hint)
     }
 
@@ -37,7 +38,8 @@ package struct NodeValues {
 
     package func integer(_ node: LocatedNode, in range: ClosedRange<Int64>) -> Located<Int64>? {
         let expected =
-            range.upperBound == .max ? "a whole number of at least \(range.lowerBound)"
+            range.upperBound == .max
+            ? "a whole number of at least \(range.lowerBound)"
             : "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard case .scalar(let scalar) = node.content, scalar.style == .plain,
             let number = NodeValues.integer(scalar.text), range.contains(number)
@@ -51,9 +53,11 @@ package struct NodeValues {
     package func number(_ node: LocatedNode, in range: ClosedRange<Double>) -> Located<Double>? {
         let unbounded = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
         let expected =
-            range == unbounded ? "a number"
-            : range.upperBound == unbounded.upperBound ? "a number of at least \(NodeValues.plain(range.lowerBound))"
-            : "a number from \(NodeValues.plain(range.lowerBound)) to \(NodeValues.plain(range.upperBound))"
+            range == unbounded
+            ? "a number"
+            : range.upperBound == unbounded.upperBound
+                ? "a number of at least \(NodeValues.plain(range.lowerBound))"
+                : "a number from \(NodeValues.plain(range.lowerBound)) to \(NodeValues.plain(range.upperBound))"
         guard case .scalar(let scalar) = node.content, scalar.style == .plain,
             let number = NodeValues.number(scalar.text), range.contains(number)
         else {
@@ -66,10 +70,14 @@ package struct NodeValues {
     /// A share of a whole: `60%` or `0.6`.
     package func share(_ node: LocatedNode) -> Located<Double>? {
         if case .scalar(let scalar) = node.content {
-            if scalar.text.hasSuffix("%"), let number = NodeValues.number(String(scalar.text.dropLast())), number > 0, number < 100 {
+            if scalar.text.hasSuffix("%"), let number = NodeValues.number(String(scalar.text.dropLast())),
+                number > 0, number < 100
+            {
                 return Located(number / 100, node.place)
             }
-            if let number = NodeValues.number(scalar.text), number > 0, number < 1 { return Located(number, node.place) }
+            if let number = NodeValues.number(scalar.text), number > 0, number < 1 {
+                return Located(number, node.place)
+            }
         }
         wrong(node, expected: "a share between 0% and 100%", hint: "write it as 80%")
         return nil
@@ -112,14 +120,17 @@ package struct NodeValues {
     package func name(_ text: Located<String>, what: String) -> Located<String>? {
         if NodeValues.isName(text.value) { return text }
         errors.add(
-            .wrongValue, at: text.place, "'\(text.value.shortened(to: 60))' cannot be the name of a \(what)", found: text.value,
+            .wrongValue, at: text.place, "'\(text.value.shortened(to: 60))' cannot be the name of a \(what)",
+            found: text.value,
             expected: "a name", hint: "a name is a letter or _, then up to 99 letters, digits or _")
         return nil
     }
 
     package static func isName(_ text: String) -> Bool {
         guard let first = text.utf8.first, text.utf8.count <= 100 else { return false }
-        func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte) || (97...122).contains(byte) || byte == 95 }
+        func isLetter(_ byte: UInt8) -> Bool {
+            (65...90).contains(byte) || (97...122).contains(byte) || byte == 95
+        }
         return isLetter(first) && text.utf8.allSatisfy { isLetter($0) || (48...57).contains($0) }
     }
 
@@ -151,7 +162,9 @@ package struct NodeValues {
                 if scalar.style == .plain, scalar.text == "true" { return .bool(true) }
                 if scalar.style == .plain, scalar.text == "false" { return .bool(false) }
             case .int64:
-                if let number = NodeValues.integer(scalar.text), scalar.style == .plain { return .int64(number) }
+                if let number = NodeValues.integer(scalar.text), scalar.style == .plain {
+                    return .int64(number)
+                }
             case .float64:
                 if let number = NodeValues.number(scalar.text), scalar.style == .plain {
                     return .float64(number == 0 ? 0 : number)

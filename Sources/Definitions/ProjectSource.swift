@@ -70,7 +70,8 @@ private struct FolderWalk {
             if name.hasSuffix(".yaml") {
                 read(child)
             } else if name.hasSuffix(".yml") {
-                report(child, "the file is not read: its name ends in .yml", hint: "rename it to end in .yaml")
+                report(
+                    child, "the file is not read: its name ends in .yml", hint: "rename it to end in .yaml")
             } else if depth < limits.folderDepth {
                 folder(child, depth: depth + 1)
             }
@@ -111,7 +112,9 @@ private struct FolderWalk {
         }
     }
 
-    func report(_ path: RelativePath, _ message: String, hint: String? = nil, code: DefinitionError.Code = .unreadable) {
+    func report(
+        _ path: RelativePath, _ message: String, hint: String? = nil, code: DefinitionError.Code = .unreadable
+    ) {
         errors.add(code, at: SourcePlace(file: path.description, line: 1, column: 1), message, hint: hint)
     }
 }

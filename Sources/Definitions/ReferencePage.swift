@@ -8,7 +8,7 @@ public enum ReferencePage {
             Every key of every file of a project. This page is generated from the program's own key tables; do not edit it.
 
             A project is a folder. `martlet.yaml` stands at its top and may be left out; every other definition is a YAML document in
-            a `*.yaml` file below one of the folders \(registry.folders.map { "`\($0)/`" }.joined(separator: ", ")).
+            a `*.yaml` file below one of the folders \(registry.folders.reversed().map { "`\($0)/`" }.joined(separator: ", ")).
             A file may hold several documents, parted by `---`. The kind of a document is told by its key, not by its folder.
 
             Spans of time are a whole number and one unit: `7d`, `12h`, `30m`, `45s`, `250ms`, `10us`. A day is 86,400 seconds.
@@ -22,7 +22,8 @@ public enum ReferencePage {
                 if !table.summary.isEmpty, index > 0 { page += "\n\(table.summary)\n" }
                 page += "\n| key | takes | left out | meaning |\n| --- | --- | --- | --- |\n"
                 for key in table.keys {
-                    page += "| `\(key.name)` | \(cell(key.type)) | \(key.standard.map(cell) ?? "*must be there*") | \(cell(key.summary)) |\n"
+                    page +=
+                        "| `\(key.name)` | \(cell(key.type)) | \(key.standard.map(cell) ?? "*must be there*") | \(cell(key.summary)) |\n"
                 }
             }
         }

@@ -84,7 +84,9 @@ package enum YAMLDocuments {
                 var entries: [LocatedNode.Entry] = []
                 for (key, value) in mapping {
                     guard let scalar = key.scalar else {
-                        errors.add(.syntax, at: self.place(key.mark), "a key must be a text, and here it is a list or a map")
+                        errors.add(
+                            .syntax, at: self.place(key.mark),
+                            "a key must be a text, and here it is a list or a map")
                         return nil
                     }
                     budget -= 1
@@ -93,7 +95,9 @@ package enum YAMLDocuments {
                 }
                 return LocatedNode(.map(entries), at: place)
             case .alias:
-                errors.add(.syntax, at: place, "aliases (*name) are not read in project files", hint: "write the value out")
+                errors.add(
+                    .syntax, at: place, "aliases (*name) are not read in project files",
+                    hint: "write the value out")
                 return nil
             }
         }
@@ -101,7 +105,9 @@ package enum YAMLDocuments {
         /// Reports an explicit tag (`!!python/object`, `!Ref`); always nil inside, so that the caller stops.
         private func tagRefusal(_ tag: Tag, at place: SourcePlace) -> LocatedNode?? {
             let name = tag.description
-            guard !name.isEmpty, name != Tag.Name.implicit.rawValue, !plainTags.contains(name) else { return nil }
+            guard !name.isEmpty, name != Tag.Name.implicit.rawValue, !plainTags.contains(name) else {
+                return nil
+            }
             errors.add(
                 .syntax, at: place, "the tag '\(name.shortened(to: 60))' is not read in project files",
                 hint: "remove it: the key decides the type of its value")
@@ -114,27 +120,36 @@ package enum YAMLDocuments {
     }
 
     /// What the library gives where nothing was tagged: quoted texts bear `str`.
-    private static let plainTags: Set<String> = [Tag.Name.str.rawValue, Tag.Name.seq.rawValue, Tag.Name.map.rawValue]
+    private static let plainTags: Set<String> = [
+        Tag.Name.str.rawValue, Tag.Name.seq.rawValue, Tag.Name.map.rawValue,
+    ]
 
     private static func translate(_ error: YamlError, text: String, file: String) -> DefinitionError {
-        func at(_ mark: Mark) -> SourcePlace { SourcePlace(file: file, line: max(1, mark.line), column: max(1, mark.column)) }
+        func at(_ mark: Mark) -> SourcePlace {
+            SourcePlace(file: file, line: max(1, mark.line), column: max(1, mark.column))
+        }
         let start = SourcePlace(file: file, line: 1, column: 1)
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
-            let during = context.map { $0.text.isEmpty ? "" : " (\($0.text), from line \($0.mark.line))" } ?? ""
+            let during =
+                context.map { $0.text.isEmpty ? "" : " (\($0.text), from line \($0.mark.line))" } ?? ""
             return DefinitionError(
-                .syntax, at: at(mark), "this is not valid YAML: \(problem)\(during)", hint: syntaxHint(problem))
+                .syntax, at: at(mark), "this is not valid YAML: \(problem)\(during)",
+                hint: syntaxHint(problem))
         case .duplicatedKeysInMapping(let keys, let context):
             let key = keys.first ?? ""
             let first = at(context.mark)
             let second = secondPlace(of: key, after: first, in: text)
             return DefinitionError(
                 .duplicate, at: second ?? first,
-                "the key '\(key.shortened(to: 60))' is given twice" + (second == nil ? "" : "; first in line \(first.line)"),
+                "the key '\(key.shortened(to: 60))' is given twice"
+                    + (second == nil ? "" : "; first in line \(first.line)"),
                 found: key.shortened(to: 60), hint: "keep one of the two")
         case .reader(let problem, _, _, _):
-            return DefinitionError(.syntax, at: start, "this is not valid YAML: \(problem)", hint: "project files are UTF-8 text")
+            return DefinitionError(
+                .syntax, at: start, "this is not valid YAML: \(problem)", hint: "project files are UTF-8 text"
+            )
         default:
             return DefinitionError(.syntax, at: start, "this is not valid YAML")
         }
@@ -147,24 +162,30 @@ package enum YAMLDocuments {
         if problem.contains("cannot start any token") {
             return "indent with spaces; quote a text that starts with a tab, '@', '`' or '%'"
         }
-        if problem.contains("did not find expected") { return "check the indent, and that brackets and quotes are closed" }
+        if problem.contains("did not find expected") {
+            return "check the indent, and that brackets and quotes are closed"
+        }
         return nil
     }
 
     /// The library names the first of two equal keys; this finds the second, which the user added last.
-    private static func secondPlace(of key: String, after first: SourcePlace, in text: String) -> SourcePlace? {
+    private static func secondPlace(of key: String, after first: SourcePlace, in text: String) -> SourcePlace?
+    {
         var line = 0
         for content in text.split(separator: "\n", omittingEmptySubsequences: false) {
             line += 1
             guard line >= first.line else { continue }
             let scalars = Array(content.unicodeScalars)
-            var column = line == first.line ? first.column : 0
+            var column = line == first.line ? first.column + key.unicodeScalars.count : 0
             while column < scalars.count {
                 let rest = String(String.UnicodeScalarView(scalars[column...]))
                 let startsToken = column == 0 || " {,\"'".unicodeScalars.contains(scalars[column - 1])
-                let isKey = rest.hasPrefix(key + ":") || rest.hasPrefix(key + "\":") || rest.hasPrefix(key + "':")
+                let isKey =
+                    rest.hasPrefix(key + ":") || rest.hasPrefix(key + "\":") || rest.hasPrefix(key + "':")
                 let isIndented = line == first.line || column + 1 == first.column || column == first.column
-                if startsToken, isKey, isIndented { return SourcePlace(file: first.file, line: line, column: column + 1) }
+                if startsToken, isKey, isIndented {
+                    return SourcePlace(file: first.file, line: line, column: column + 1)
+                }
                 column += 1
             }
         }

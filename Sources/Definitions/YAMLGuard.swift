@@ -33,7 +33,8 @@ struct YAMLGuard {
             let place = SourcePlace(file: file, line: line, column: max(1, column))
             // An indent of n columns holds at most n block lists or maps.
             if openBrackets > 100 || leading > 200 {
-                return DefinitionError(.tooLarge, at: place, "lists and maps are nested more than \(limits.depth) deep")
+                return DefinitionError(
+                    .tooLarge, at: place, "lists and maps are nested more than \(limits.depth) deep")
             }
             if byte == UInt8(ascii: "&"), previous != byte {
                 let name = name(in: bytes, from: index + 1)
@@ -47,7 +48,8 @@ struct YAMLGuard {
         }
         for alias in aliases where anchors.contains(alias.name) {
             return DefinitionError(
-                .syntax, at: alias.place, "aliases (*\(alias.name.shortened(to: 40))) are not read in project files",
+                .syntax, at: alias.place,
+                "aliases (*\(alias.name.shortened(to: 40))) are not read in project files",
                 hint: "write the value out")
         }
         return nil

@@ -22,14 +22,18 @@ struct DeriveDraft {
     ///   - viewNames: all names of views of the project, for the nearest match.
     /// - Returns: nil if it has a mistake, or if one in a view that it needs keeps it from being checked.
     func check(
-        views: [String: FeatureViewDefinition], viewNames: [String], broken: Set<String>, errors: ErrorCollector
+        views: [String: FeatureViewDefinition], viewNames: [String], broken: Set<String>,
+        errors: ErrorCollector
     ) -> FeatureViewDefinition? {
         let before = errors.count
         if mentionedViews.contains(where: { broken.contains($0) }) { return nil }
         var order = DependencyOrder()
         var byName: [String: LocatedNode.Entry] = [:]
         for entry in entries {
-            guard NodeValues(errors, block.title).name(Located(entry.key, entry.keyPlace), what: "feature") != nil else { continue }
+            guard
+                NodeValues(errors, block.title).name(Located(entry.key, entry.keyPlace), what: "feature")
+                    != nil
+            else { continue }
             byName[entry.key] = entry
         }
         for entry in entries where byName[entry.key] != nil {
@@ -70,7 +74,7 @@ struct DeriveDraft {
         return FeatureViewDefinition(
             name: block.name, place: block.place, source: stream.name,
             body: .derive(DerivePlan(name: block.name, source: stream.name, features: planned)),
-            features: done.values.sorted { $0.name < $1.name }, doc: doc)
+            features: done.values.sorted { $0.name < $1.name }, doc: doc, featureDocs: [:])
     }
 
     private func feature(
@@ -106,7 +110,9 @@ struct DeriveDraft {
                 needed.formUnion(own.views)
                 readVersions.append((name, .hash(own.hash)))
             } else if let view = views[parts[0]], let other = view[parts[1]] {
-                guard isReadable(view, title: title, at: entry.value.place, errors: errors) else { return nil }
+                guard isReadable(view, title: title, at: entry.value.place, errors: errors) else {
+                    return nil
+                }
                 rowFields.formUnion(other.rowFields)
                 needed.formUnion(other.views)
                 needed.insert(view.name)
@@ -123,18 +129,23 @@ struct DeriveDraft {
             "expression": .text(expression.canonicalText),
             "type": .text(expression.type.rawValue),
             "fields": .map(
-                expression.references.compactMap { name in stream[name].map { (name, .text($0.type.rawValue)) } }),
+                expression.references.compactMap { name in
+                    stream[name].map { (name, .text($0.type.rawValue)) }
+                }),
             "features": .map(readVersions),
         ])
         return (
             DerivedFeature(name: entry.key, expression: expression, inputs: inputs),
             FeatureViewDefinition.Feature(
-                name: entry.key, type: expression.type, canonical: canonical, rowFields: rowFields, views: needed)
+                name: entry.key, type: expression.type, canonical: canonical, rowFields: rowFields,
+                views: needed)
         )
     }
 
     /// Whether another view can be read at a row of this one's stream.
-    private func isReadable(_ view: FeatureViewDefinition, title: String, at place: SourcePlace, errors: ErrorCollector) -> Bool {
+    private func isReadable(
+        _ view: FeatureViewDefinition, title: String, at place: SourcePlace, errors: ErrorCollector
+    ) -> Bool {
         switch view.body {
         case .derive:
             guard view.source == stream.name else {
@@ -166,12 +177,20 @@ struct DeriveDraft {
         func end(isCall: Bool) {
             var parts = current.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
             if isCall { parts = Array(parts.dropLast()) }
-            if parts.count >= 2, NodeValues.isName(parts[0]) { names.append(FeatureReference(view: parts[0], feature: parts[1])) }
+            if parts.count >= 2, NodeValues.isName(parts[0]) {
+                names.append(FeatureReference(view: parts[0], feature: parts[1]))
+            }
             current = ""
         }
         for character in scalar.text {
             if let open = quote {
-                if isEscaped { isEscaped = false } else if character == "\\" { isEscaped = true } else if character == open { quote = nil }
+                if isEscaped {
+                    isEscaped = false
+                } else if character == "\\" {
+                    isEscaped = true
+                } else if character == open {
+                    quote = nil
+                }
             } else if character.isLetter || character.isNumber || character == "_" || character == "." {
                 current.append(character)
             } else {

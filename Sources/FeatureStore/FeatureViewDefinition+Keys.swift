@@ -32,10 +32,13 @@ extension FeatureViewDefinition {
         "a feature view",
         keys: [
             .required("feature_view", "name", "Its name."),
-            .required("source", "name of a stream", "The stream whose events it aggregates, or whose rows it derives from."),
+            .required(
+                "source", "name of a stream",
+                "The stream whose events it aggregates, or whose rows it derives from."),
             .optional(
                 "entity", "name of a field, list of names, or map", standard: "only with `derive`",
-                "What the features describe: `entity: customer_id` is short for `{ name: customer, key: customer_id }`."),
+                "What the features describe: `entity: customer_id` is short for `{ name: customer, key: customer_id }`."
+            ),
             .optional(
                 "where", "expression", standard: "every event",
                 "Of an aggregate view: which events count. A missing value is false."),
@@ -54,26 +57,34 @@ extension FeatureViewDefinition {
             .optional(
                 "name", "name", standard: "the key without `_id`",
                 "What a key stands for."),
-            .required("key", "name or list of names", "The fields of the stream that identify one: `string` or `int64`."),
+            .required(
+                "key", "name or list of names",
+                "The fields of the stream that identify one: `string` or `int64`."),
         ])
 
     static let aggregateKeys = KeyTable(
-        "an aggregation", """
-            One feature for every function and window, named `(as or function[_of])_window[_offset]`. A window of length `w` at \
-            time `t` holds the events from `t - offset - w`, that one included, up to `t - offset`, that one not.
-            """,
+        "an aggregation",
+        """
+        One feature for every function and window, named `(as or function[_of])_window[_offset]`. A window of length `w` at \
+        time `t` holds the events from `t - offset - w`, that one included, up to `t - offset`, that one not.
+        """,
         keys: [
             .required(
                 "function", "name or list of names",
-                "\(AggregationFunction.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")). Over no events, counts and sums are 0 and the others missing."),
+                "\(AggregationFunction.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")). Over no events, counts and sums are 0 and the others missing."
+            ),
             .optional(
                 "of", "expression", standard: "only for `count`, which then counts events",
-                "What is aggregated; missing values are left out. If it is not a plain field, `as` is needed."),
+                "What is aggregated; missing values are left out. If it is not a plain field, `as` is needed."
+            ),
             .required("windows", "span or list of spans", "The lengths of the windows."),
             .optional(
                 "offset", "span", standard: "`0s`, or the `known_after` of a late field that is read",
-                "How far before the row's time the windows end. A late field allows no smaller one than its `known_after`."),
-            .optional("as", "name", standard: "made from function and `of`", "The first part of the features' names."),
+                "How far before the row's time the windows end. A late field allows no smaller one than its `known_after`."
+            ),
+            .optional(
+                "as", "name", standard: "made from function and `of`",
+                "The first part of the features' names."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 }

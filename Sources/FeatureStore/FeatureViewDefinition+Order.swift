@@ -39,7 +39,9 @@ struct DependencyOrder {
             // Everything stuck needs something stuck, so this walk returns to itself or meets what was told.
             while !path.contains(name), !told.contains(name) {
                 path.append(name)
-                guard let next = (needs[name] ?? []).sorted().first(where: { stuck.contains($0) }) else { break }
+                guard let next = (needs[name] ?? []).sorted().first(where: { stuck.contains($0) }) else {
+                    break
+                }
                 name = next
             }
             if let index = path.firstIndex(of: name) { result.append(Array(path[index...])) }

@@ -36,7 +36,10 @@ public struct FeatureViewDefinition: Definition {
         /// The views whose features it reads, also through other derived features; its own is not among them.
         public var views: Set<String>
 
-        init(name: String, type: ValueType, canonical: CanonicalValue, rowFields: Set<String> = [], views: Set<String> = []) {
+        init(
+            name: String, type: ValueType, canonical: CanonicalValue, rowFields: Set<String> = [],
+            views: Set<String> = []
+        ) {
             self.name = name
             self.type = type
             self.canonical = canonical
@@ -54,6 +57,8 @@ public struct FeatureViewDefinition: Definition {
     public let features: [Feature]
     /// For people; empty if there is none.
     public let doc: String
+    /// By feature; only those whose aggregation has one.
+    public let featureDocs: [String: String]
 
     public subscript(feature: String) -> Feature? {
         features.first { $0.name == feature }
@@ -67,7 +72,8 @@ public struct FeatureViewDefinition: Definition {
     public var canonical: CanonicalValue {
         .map([
             "source": .text(source),
-            "entity": entity.map { .map(["name": .text($0.name), "keys": .texts($0.keys.map(\.name))]) } ?? .none,
+            "entity": entity.map { .map(["name": .text($0.name), "keys": .texts($0.keys.map(\.name))]) }
+                ?? .none,
             "features": .map(features.map { ($0.name, $0.canonical) }),
         ])
     }

@@ -23,7 +23,8 @@ extension StreamDefinition {
             do {
                 zone = try TimeZoneTable.named(zoneName.value)
             } catch {
-                errors.add(.unknownName, at: zoneName.place, error.message, found: zoneName.value, hint: error.hint)
+                errors.add(
+                    .unknownName, at: zoneName.place, error.message, found: zoneName.value, hint: error.hint)
             }
         }
         guard let fieldsNode else { return nil }
@@ -31,7 +32,8 @@ extension StreamDefinition {
         reader.read(fieldsNode)
         if isTimedByArrival, let taken = reader.places[arrivalField] {
             errors.add(
-                .conflict, at: taken, "'\(arrivalField)' is the field that \(block.title) has because it names no 'event_time'",
+                .conflict, at: taken,
+                "'\(arrivalField)' is the field that \(block.title) has because it names no 'event_time'",
                 hint: "name the event time, or give this field another name")
             return nil
         }
@@ -43,10 +45,12 @@ extension StreamDefinition {
         guard Set(names).count == names.count, errors.count == before else { return nil }
 
         let scope = ExpressionScope(
-            fields.map { .init($0.name, $0.type, isLate: $0.knownAfter != nil, isSubject: $0.isSubject) }, timeZone: zone)
+            fields.map { .init($0.name, $0.type, isLate: $0.knownAfter != nil, isSubject: $0.isSubject) },
+            timeZone: zone)
         var checks: [String: CompiledExpression] = [:]
         for (field, node) in reader.checks {
-            checks[field] = ExpressionReader(errors, "the check of field '\(field)'").compile(node, scope: scope, expecting: .bool)
+            checks[field] = ExpressionReader(errors, "the check of field '\(field)'").compile(
+                node, scope: scope, expecting: .bool)
         }
         guard errors.count == before else { return nil }
         return StreamDefinition(
@@ -58,30 +62,36 @@ extension StreamDefinition {
     }
 
     private static func check(
-        eventTime: Located<String>, in fields: [ContractField], _ reader: FieldsReader, _ title: String, _ errors: ErrorCollector
+        eventTime: Located<String>, in fields: [ContractField], _ reader: FieldsReader, _ title: String,
+        _ errors: ErrorCollector
     ) {
         guard let field = fields.first(where: { $0.name == eventTime.value }) else {
             reader.reportUnknown(eventTime, key: "event_time")
             return
         }
         let fault: String? =
-            field.type != .timestamp ? "is a \(field.type.rawValue), not a timestamp"
-            : field.knownAfter != nil ? "is known only after its event"
-            : field.isOptional ? "is optional" : nil
+            field.type != .timestamp
+            ? "is a \(field.type.rawValue), not a timestamp"
+            : field.knownAfter != nil
+                ? "is known only after its event"
+                : field.isOptional ? "is optional" : nil
         if let fault {
             errors.add(
-                .wrongValue, at: eventTime.place, "the event time of \(title) cannot be '\(field.name)', which \(fault)",
+                .wrongValue, at: eventTime.place,
+                "the event time of \(title) cannot be '\(field.name)', which \(fault)",
                 found: field.name, expected: "a timestamp that is never missing")
         }
     }
 
     private static func check(
-        unique: [Located<String>], in fields: [ContractField], _ reader: FieldsReader, _ title: String, _ errors: ErrorCollector
+        unique: [Located<String>], in fields: [ContractField], _ reader: FieldsReader, _ title: String,
+        _ errors: ErrorCollector
     ) {
         var seen: Set<String> = []
         for name in unique {
             if !seen.insert(name.value).inserted {
-                errors.add(.duplicate, at: name.place, "'\(name.value)' stands twice in the unique key of \(title)")
+                errors.add(
+                    .duplicate, at: name.place, "'\(name.value)' stands twice in the unique key of \(title)")
                 continue
             }
             guard let field = fields.first(where: { $0.name == name.value }) else {
@@ -117,7 +127,8 @@ private struct FieldsReader {
     func reportUnknown(_ name: Located<String>, key: String) {
         guard !broken.contains(name.value) else { return }
         errors.addUnknown(
-            "field", name.value, within: " in the key '\(key)' of \(stream)", at: name.place, choices: fields.map(\.name),
+            "field", name.value, within: " in the key '\(key)' of \(stream)", at: name.place,
+            choices: fields.map(\.name),
             plural: "fields")
     }
 
@@ -128,14 +139,17 @@ private struct FieldsReader {
             return
         }
         if entries.count > 2_000 {
-            errors.add(.tooLarge, at: node.place, "\(stream) has \(entries.count) fields; a stream may have 2000")
+            errors.add(
+                .tooLarge, at: node.place, "\(stream) has \(entries.count) fields; a stream may have 2000")
             return
         }
         for entry in entries {
-            guard NodeValues(errors, stream).name(Located(entry.key, entry.keyPlace), what: "field") != nil else { continue }
+            guard NodeValues(errors, stream).name(Located(entry.key, entry.keyPlace), what: "field") != nil
+            else { continue }
             if ["true", "false", "null", "in"].contains(entry.key) {
                 errors.add(
-                    .wrongValue, at: entry.keyPlace, "'\(entry.key)' cannot be the name of a field: it is a word of expressions",
+                    .wrongValue, at: entry.keyPlace,
+                    "'\(entry.key)' cannot be the name of a field: it is a word of expressions",
                     found: entry.key)
                 continue
             }
@@ -147,12 +161,16 @@ private struct FieldsReader {
     private func valueType(_ text: Located<String>, _ title: String) -> ValueType? {
         if let type = ValueType(rawValue: text.value) { return type }
         let choices = ValueType.allCases.map(\.rawValue)
-        let usual = ["integer": "int64", "int": "int64", "long": "int64", "float": "float64", "double": "float64",
-            "number": "float64", "str": "string", "text": "string", "boolean": "bool", "datetime": "timestamp",
-            "date": "timestamp", "time": "timestamp"]
+        let usual = [
+            "integer": "int64", "int": "int64", "long": "int64", "float": "float64", "double": "float64",
+            "number": "float64", "str": "string", "text": "string", "boolean": "bool",
+            "datetime": "timestamp",
+            "date": "timestamp", "time": "timestamp",
+        ]
         errors.add(
             DefinitionError(
-                .unknownName, at: text.place, "unknown type '\(text.value.shortened(to: 60))' of \(title)", found: text.value,
+                .unknownName, at: text.place, "unknown type '\(text.value.shortened(to: 60))' of \(title)",
+                found: text.value,
                 expected: choices.joined(separator: ", "),
                 nearest: usual[text.value.lowercased()] ?? NearestMatch.of(text.value, in: choices),
                 hint: "types: \(choices.joined(separator: ", "))"))
@@ -168,11 +186,13 @@ private struct FieldsReader {
             return nil
         }
         if case .scalar = entry.value.content {
-            guard let text = NodeValues(errors, title).text(entry.value), let type = valueType(text, title) else { return nil }
+            guard let text = NodeValues(errors, title).text(entry.value), let type = valueType(text, title)
+            else { return nil }
             return ContractField(entry.key, type)
         }
         let before = errors.count
-        guard var map = MapReader(entry.value, StreamDefinition.fieldKeys, title: title, errors: errors) else { return nil }
+        guard var map = MapReader(entry.value, StreamDefinition.fieldKeys, title: title, errors: errors)
+        else { return nil }
         let type = map.requiredText("type").flatMap { valueType($0, title) }
         let unit = map.choice("unit", TimeUnit.self)
         let optional = map.bool("optional")
@@ -193,16 +213,21 @@ private struct FieldsReader {
         }
         if let personal, personal.value != "subject" {
             errors.add(
-                .wrongValue, at: personal.place, "the key 'personal' of \(title) cannot be '\(personal.value.shortened(to: 60))'",
-                found: personal.value, expected: "subject", hint: "'subject' marks the field that identifies a person")
+                .wrongValue, at: personal.place,
+                "the key 'personal' of \(title) cannot be '\(personal.value.shortened(to: 60))'",
+                found: personal.value, expected: "subject",
+                hint: "'subject' marks the field that identifies a person")
         }
         if let personal, type != .string, type != .int64 {
             errors.add(
-                .conflict, at: personal.place, "\(title) identifies a person and is a \(type.rawValue); it must be a string or an int64",
+                .conflict, at: personal.place,
+                "\(title) identifies a person and is a \(type.rawValue); it must be a string or an int64",
                 found: type.rawValue, expected: "string or int64")
         }
         if let personal, knownAfter != nil {
-            errors.add(.conflict, at: personal.place, "\(title) cannot both identify a person and be known only later")
+            errors.add(
+                .conflict, at: personal.place,
+                "\(title) cannot both identify a person and be known only later")
         }
         if let optional, !optional.value, let knownAfter {
             errors.add(
@@ -219,27 +244,37 @@ private struct FieldsReader {
         var text: String?
         if case .scalar(let scalar)? = check?.content { text = scalar.text }
         return ContractField(
-            entry.key, type, isOptional: optional?.value ?? (knownAfter != nil), timeUnit: unit?.value, check: text,
+            entry.key, type, isOptional: optional?.value ?? (knownAfter != nil), timeUnit: unit?.value,
+            check: text,
             isSubject: personal != nil, knownAfter: knownAfter?.value, absent: rule, clean: rules,
             missingTexts: missing.map(\.value))
     }
 
-    private func absent(_ node: LocatedNode, title: String, type: ValueType, knownAfter: Timestamp.Span?) -> AbsentValue? {
+    private func absent(_ node: LocatedNode, title: String, type: ValueType, knownAfter: Timestamp.Span?)
+        -> AbsentValue?
+    {
         guard let knownAfter else {
             errors.add(
-                .conflict, at: node.place, "\(title) has 'absent' and no 'known_after': only a late field can fail to come",
+                .conflict, at: node.place,
+                "\(title) has 'absent' and no 'known_after': only a late field can fail to come",
                 hint: "add 'known_after', or use a clean rule '{ fill: … }'")
             return nil
         }
-        guard var map = MapReader(node, StreamDefinition.absentKeys, title: "'absent' of \(title)", errors: errors) else { return nil }
-        let value = map.required("value").flatMap { NodeValues(errors, "the absent value of \(title)").value($0, of: type) }
+        guard
+            var map = MapReader(
+                node, StreamDefinition.absentKeys, title: "'absent' of \(title)", errors: errors)
+        else { return nil }
+        let value = map.required("value").flatMap {
+            NodeValues(errors, "the absent value of \(title)").value($0, of: type)
+        }
         let after = map.span("after")
         map.finish()
         if let after, after.value < knownAfter {
             errors.add(
                 .leakage, at: after.place,
                 "\(title) is known \(knownAfter) after its event, and cannot be called absent after \(after.value)",
-                found: "\(after.value)", expected: "at least \(knownAfter)", hint: "set 'after' to at least \(knownAfter)")
+                found: "\(after.value)", expected: "at least \(knownAfter)",
+                hint: "set 'after' to at least \(knownAfter)")
             return nil
         }
         return value.map { AbsentValue(value: $0, after: after?.value ?? knownAfter) }
@@ -256,11 +291,14 @@ private struct FieldsReader {
         if case .scalar(let scalar) = node.content {
             if scalar.text == "trim" { return .trim }
             errors.addUnknown(
-                "clean rule", scalar.text, within: " of \(title)", at: node.place, choices: ["trim", "map", "clamp", "fill"],
+                "clean rule", scalar.text, within: " of \(title)", at: node.place,
+                choices: ["trim", "map", "clamp", "fill"],
                 plural: "rules")
             return nil
         }
-        guard var map = MapReader(node, StreamDefinition.cleanKeys, title: subject, errors: errors) else { return nil }
+        guard var map = MapReader(node, StreamDefinition.cleanKeys, title: subject, errors: errors) else {
+            return nil
+        }
         let texts = map.node("map")
         let clamp = map.node("clamp")
         let fill = map.node("fill")
@@ -277,7 +315,9 @@ private struct FieldsReader {
         }
         if let texts { return self.map(texts, subject: subject) }
         if let clamp { return self.clamp(clamp, title: title, type: type) }
-        return fill.flatMap { NodeValues(errors, "the value that fills \(title)").value($0, of: type) }.map { .fill($0) }
+        return fill.flatMap { NodeValues(errors, "the value that fills \(title)").value($0, of: type) }.map {
+            .fill($0)
+        }
     }
 
     private func map(_ node: LocatedNode, subject: String) -> CleanRule? {
@@ -288,7 +328,8 @@ private struct FieldsReader {
         var texts: [String: String] = [:]
         for entry in entries {
             guard case .scalar(let scalar) = entry.value.content, !scalar.isNull else {
-                NodeValues(errors, "'map' of \(subject)").wrong(entry.value, expected: "a text", hint: "write \"\" for the empty text")
+                NodeValues(errors, "'map' of \(subject)").wrong(
+                    entry.value, expected: "a text", hint: "write \"\" for the empty text")
                 return nil
             }
             texts[entry.key] = scalar.text
@@ -298,17 +339,23 @@ private struct FieldsReader {
 
     private func clamp(_ node: LocatedNode, title: String, type: ValueType) -> CleanRule? {
         guard type == .int64 || type == .float64 else {
-            errors.add(.conflict, at: node.place, "\(title) is a \(type.rawValue), and only numbers can be clamped")
+            errors.add(
+                .conflict, at: node.place, "\(title) is a \(type.rawValue), and only numbers can be clamped")
             return nil
         }
-        guard var map = MapReader(node, StreamDefinition.clampKeys, title: "'clamp' of \(title)", errors: errors) else { return nil }
+        guard
+            var map = MapReader(
+                node, StreamDefinition.clampKeys, title: "'clamp' of \(title)", errors: errors)
+        else { return nil }
         let all = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
         let low = map.number("low", in: all)
         let high = map.number("high", in: all)
         let isEmpty = !map.has("low") && !map.has("high")
         map.finish()
         if isEmpty {
-            errors.add(.missingKey, at: node.place, "'clamp' of \(title) has no 'low' and no 'high'", expected: "low or high")
+            errors.add(
+                .missingKey, at: node.place, "'clamp' of \(title) has no 'low' and no 'high'",
+                expected: "low or high")
             return nil
         }
         if let low, let high, low.value > high.value {

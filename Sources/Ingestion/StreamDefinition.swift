@@ -51,7 +51,9 @@ public struct StreamDefinition: Definition {
             "check": .optional(checks[field.name]?.canonicalText),
             "personal": field.isSubject ? .text("subject") : .none,
             "known_after": .optional(field.knownAfter),
-            "absent": field.absent.map { .map(["value": CanonicalValue($0.value), "after": .span($0.after)]) } ?? .none,
+            "absent": field.absent.map {
+                .map(["value": CanonicalValue($0.value), "after": .span($0.after)])
+            } ?? .none,
             "clean": .list(field.clean.map(StreamDefinition.canonical)),
             "missing": .texts(field.missingTexts.sorted()),
         ])
@@ -61,7 +63,8 @@ public struct StreamDefinition: Definition {
         switch rule {
         case .trim: .text("trim")
         case .map(let texts): .map(["map": .map(texts.map { ($0.key, .text($0.value)) })])
-        case .clamp(let low, let high): .map(["clamp": .map(["low": .optional(low), "high": .optional(high)])])
+        case .clamp(let low, let high):
+            .map(["clamp": .map(["low": .optional(low), "high": .optional(high)])])
         case .fill(let value): .map(["fill": CanonicalValue(value)])
         }
     }

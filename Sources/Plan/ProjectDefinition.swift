@@ -45,7 +45,8 @@ public struct ProjectDefinition: Definition {
         "a project",
         keys: [
             .required("project", "name", "Its name."),
-            .optional("stores", "map", standard: "everything embedded, below `.martlet/`", "Where things are kept."),
+            .optional(
+                "stores", "map", standard: "everything embedded, below `.martlet/`", "Where things are kept."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -76,12 +77,18 @@ public struct ProjectDefinition: Definition {
         let storesNode = map.node("stores")
         let doc = map.text("doc")?.value ?? ""
         map.finish()
-        if let storesNode, var stores = MapReader(storesNode, storeKeys, title: "the stores of \(block.title)", errors: errors) {
+        if let storesNode,
+            var stores = MapReader(
+                storesNode, storeKeys, title: "the stores of \(block.title)", errors: errors)
+        {
             for store in Store.allCases {
-                guard let address = stores.text(store.rawValue), address.value != store.standard else { continue }
+                guard let address = stores.text(store.rawValue), address.value != store.standard else {
+                    continue
+                }
                 errors.add(
                     .wrongValue, at: address.place,
-                    "the store '\(store.rawValue)' of \(block.title) cannot be '\(address.value.shortened(to: 60))'", found: address.value,
+                    "the store '\(store.rawValue)' of \(block.title) cannot be '\(address.value.shortened(to: 60))'",
+                    found: address.value,
                     expected: store.standard, hint: "this program keeps it in '\(store.standard)'")
             }
             stores.finish()

@@ -13,7 +13,9 @@ extension ProjectPlan {
         var lines: [String] = []
         for stream in project.streams {
             let contract = stream.contract
-            let late = contract.fields.compactMap { field in field.knownAfter.map { "\(field.name) known after \($0)" } }
+            let late = contract.fields.compactMap { field in
+                field.knownAfter.map { "\(field.name) known after \($0)" }
+            }
             lines.append(
                 "stream \(stream.name): \(counted(contract.fields.count, "field")), time \(contract.isTimedByArrival ? "of arrival" : contract.eventTime)"
                     + (contract.unique.isEmpty ? "" : ", unique \(contract.unique.joined(separator: " + "))")
@@ -27,7 +29,9 @@ extension ProjectPlan {
                     "feature_view \(view.name): \(counted(view.features.count, "feature")) of \(entity.name) over \(view.source)"
                         + offsets.map { ", windows end \($0) before the row" }.joined())
             case .derive:
-                lines.append("feature_view \(view.name): \(counted(view.features.count, "feature")) of the row of \(view.source)")
+                lines.append(
+                    "feature_view \(view.name): \(counted(view.features.count, "feature")) of the row of \(view.source)"
+                )
             }
         }
         for model in project.models {

@@ -9,7 +9,8 @@ public import MartletTraining
 public enum ProjectPlan {
     /// Every kind that exists. An endpoint names a model by its word, so it stands before it.
     public static let kinds = KindRegistry([
-        EndpointDefinition.kind, ModelDefinition.kind, FeatureViewDefinition.kind, StreamDefinition.kind, ProjectDefinition.kind,
+        EndpointDefinition.kind, ModelDefinition.kind, FeatureViewDefinition.kind, StreamDefinition.kind,
+        ProjectDefinition.kind,
     ])
 
     /// Checks every definition.
@@ -20,7 +21,8 @@ public enum ProjectPlan {
     /// - Throws: every mistake found, with its place; a mistake in one definition does not hide those of others, nor is it
     ///   told again where the definition is used.
     public static func check(
-        _ source: ProjectSource, trainers: [TrainerDescription] = [.xgboost], metrics: [MetricDescription] = MetricDescription.all,
+        _ source: ProjectSource, trainers: [TrainerDescription] = [.xgboost],
+        metrics: [MetricDescription] = MetricDescription.all,
         limits: DefinitionLimits = .init()
     ) throws(DefinitionErrors) -> CheckedProject {
         let errors = ErrorCollector(limit: limits.errors)
@@ -48,7 +50,8 @@ public enum ProjectPlan {
             of(FeatureViewDefinition.kind), streams: streams, brokenStreams: brokenStreams, errors: errors)
 
         let surroundings = ModelDefinition.Surroundings(
-            streams: streams, brokenStreams: brokenStreams, catalog: catalog, trainers: trainers, metrics: metrics)
+            streams: streams, brokenStreams: brokenStreams, catalog: catalog, trainers: trainers,
+            metrics: metrics)
         var models: [ModelDefinition] = []
         var brokenModels: Set<String> = []
         for block in of(ModelDefinition.kind) {
@@ -65,7 +68,8 @@ public enum ProjectPlan {
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(
             project: projects.first ?? .standard, streams: streams.values.sorted { $0.name < $1.name },
-            views: catalog.views.values.sorted { $0.name < $1.name }, models: models.sorted { $0.name < $1.name },
+            views: catalog.views.values.sorted { $0.name < $1.name },
+            models: models.sorted { $0.name < $1.name },
             endpoints: endpoints.sorted { $0.name < $1.name })
     }
 

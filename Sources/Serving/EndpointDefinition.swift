@@ -59,7 +59,8 @@ public struct EndpointDefinition: Definition {
             "fallback": fallbackScore.map { .map(["score": .number($0)]) } ?? .none,
             "record": .text(record.rawValue),
             "limits": .map([
-                "rows": .integer(Int64(limits.rows)), "deadline": .span(limits.deadline), "queue": .integer(Int64(limits.queue)),
+                "rows": .integer(Int64(limits.rows)), "deadline": .span(limits.deadline),
+                "queue": .integer(Int64(limits.queue)),
             ]),
         ])
     }

@@ -4,7 +4,8 @@ extension ModelDefinition {
     /// The kind `model` with its keys.
     public static let kind = DefinitionKind(
         name: "model", folder: "models",
-        summary: "A model is trained on the events of a stream: one row an event, with features as of its event time.",
+        summary:
+            "A model is trained on the events of a stream: one row an event, with features as of its event time.",
         example: """
             model: returns
             task: binary
@@ -28,22 +29,32 @@ extension ModelDefinition {
             .required("from", "name of a stream", "The stream whose events are the rows."),
             .required(
                 "label", "expression",
-                "What is predicted: a field, or an expression of fields such as `arr_delay > 15.0`. Rows without it are left out."),
-            .optional("where", "expression", standard: "every event", "Which events are rows. A missing value is false."),
+                "What is predicted: a field, or an expression of fields such as `arr_delay > 15.0`. Rows without it are left out."
+            ),
+            .optional(
+                "where", "expression", standard: "every event",
+                "Which events are rows. A missing value is false."),
             .required(
                 "features", "list",
-                "`view.*`, `view.feature`, or a map that reads a view at another key. The list that results is frozen."),
-            .optional("except", "list", standard: "nothing", "Features to leave out: `view.*` or `view.feature`, by the names that the model gives them."),
+                "`view.*`, `view.feature`, or a map that reads a view at another key. The list that results is frozen."
+            ),
+            .optional(
+                "except", "list", standard: "nothing",
+                "Features to leave out: `view.*` or `view.feature`, by the names that the model gives them."),
             .optional(
                 "split", "map", standard: "`{ train: 80%, test: 20% }`",
                 "Which rows train and which test. Rows are in order of event time."),
-            .optional("trainer", "map", standard: "`{ kind: xgboost }`", "What trains it: `kind`, and the parameters of that kind."),
+            .optional(
+                "trainer", "map", standard: "`{ kind: xgboost }`",
+                "What trains it: `kind`, and the parameters of that kind."),
             .optional(
                 "metrics", "list", standard: "the usual ones of the task",
-                "Measures on the test rows: \(MetricDescription.all.filter { !$0.takesCount }.map { "`\($0.name)`" }.joined(separator: ", ")); or a map of the keys of a metric."),
+                "Measures on the test rows: \(MetricDescription.all.filter { !$0.takesCount }.map { "`\($0.name)`" }.joined(separator: ", ")); or a map of the keys of a metric."
+            ),
             .optional(
                 "gates", "list of expressions", standard: "none",
-                "Conditions over metrics, and over the champion's as `champion.name`, that a version must meet to be promoted. With no champion a comparison passes."),
+                "Conditions over metrics, and over the champion's as `champion.name`, that a version must meet to be promoted. With no champion a comparison passes."
+            ),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -61,22 +72,37 @@ extension ModelDefinition {
         "a split", "Both parts are shares, or both are maps.",
         keys: [
             .required("train", "share or map", "The first share of the rows, or the keys of a part."),
-            .optional("gap", "span", standard: "`0s`", "Time between the last row that trains and the first that tests; a label's `known_after` is a good one."),
-            .optional("test", "share or map", standard: "all rows after the train part and the gap", "The last share of the rows, or the keys of a part."),
+            .optional(
+                "gap", "span", standard: "`0s`",
+                "Time between the last row that trains and the first that tests; a label's `known_after` is a good one."
+            ),
+            .optional(
+                "test", "share or map", standard: "all rows after the train part and the gap",
+                "The last share of the rows, or the keys of a part."),
         ])
 
     static let partKeys = KeyTable(
         "a part of a split", "A time is a date, which is midnight in the stream's zone, or RFC 3339.",
         keys: [
-            .optional("from", "time", standard: "train: the first row; test: the end of train and the gap", "The first event time in it."),
-            .optional("to", "time", standard: "train: `from` of test less the gap; test: the last row", "The first event time after it."),
+            .optional(
+                "from", "time", standard: "train: the first row; test: the end of train and the gap",
+                "The first event time in it."),
+            .optional(
+                "to", "time", standard: "train: `from` of test less the gap; test: the last row",
+                "The first event time after it."),
             .optional("where", "expression", standard: "every row", "Which of the rows belong to it."),
-            .optional("stream", "name of a stream", standard: "the model's `from`", "Of a test part: rows of another stream with the same fields."),
+            .optional(
+                "stream", "name of a stream", standard: "the model's `from`",
+                "Of a test part: rows of another stream with the same fields."),
         ])
 
     static let trainerKeys = KeyTable(
         "a trainer",
-        keys: [.required("kind", standardTrainers.map { "`\($0.kind)`" }.joined(separator: ", "), "Which trainer; its parameters stand beside it.")])
+        keys: [
+            .required(
+                "kind", standardTrainers.map { "`\($0.kind)`" }.joined(separator: ", "),
+                "Which trainer; its parameters stand beside it.")
+        ])
 
     static let metricKeys = metricTable(MetricDescription.all)
 
@@ -106,12 +132,15 @@ extension ModelDefinition {
                 + trainer.parameters.map { parameter in
                     let type =
                         switch parameter.form {
-                        case .integer(let range): "whole number from \(range.lowerBound) to \(range.upperBound)"
-                        case .number(let range): "number from \(NodeValues.plain(range.lowerBound)) to \(NodeValues.plain(range.upperBound))"
+                        case .integer(let range):
+                            "whole number from \(range.lowerBound) to \(range.upperBound)"
+                        case .number(let range):
+                            "number from \(NodeValues.plain(range.lowerBound)) to \(NodeValues.plain(range.upperBound))"
                         case .flag: "true or false"
                         case .word(let words): words.map { "`\($0)`" }.joined(separator: ", ")
                         }
-                    return .optional(parameter.name, type, standard: "`\(parameter.standard)`", parameter.summary)
+                    return .optional(
+                        parameter.name, type, standard: "`\(parameter.standard)`", parameter.summary)
                 })
     }
 }

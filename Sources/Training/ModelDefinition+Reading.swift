@@ -26,7 +26,9 @@ extension ModelDefinition {
     }
 
     /// Reads and checks a model; nil if it has a mistake of its own, or reads something that has.
-    package static func read(_ block: Block, in surroundings: Surroundings, errors: ErrorCollector) -> ModelDefinition? {
+    package static func read(_ block: Block, in surroundings: Surroundings, errors: ErrorCollector)
+        -> ModelDefinition?
+    {
         let before = errors.count
         guard var map = MapReader(block.node, keys, title: block.title, errors: errors) else { return nil }
         _ = map.node("model")
@@ -46,7 +48,8 @@ extension ModelDefinition {
         let task = taskText.flatMap { self.task($0, block.title, errors) }
         let judge = MetricsReader(model: block.title, known: surroundings.metrics, errors: errors)
         let trainer = task.flatMap {
-            TrainerReader(model: block.title, known: surroundings.trainers, errors: errors).read(trainerNode, task: $0)
+            TrainerReader(model: block.title, known: surroundings.trainers, errors: errors).read(
+                trainerNode, task: $0)
         }
         guard let from else { return nil }
         guard let stream = surroundings.streams[from.value] else {
@@ -66,41 +69,54 @@ extension ModelDefinition {
             if let filter { _ = reader.refuseSubjects(in: filter, scope: scope, at: filterNode.place) }
         }
         var features = ModelFeaturesReader(
-            model: block.title, stream: stream, label: Set(label?.references ?? []), catalog: surroundings.catalog, errors: errors)
+            model: block.title, stream: stream, label: Set(label?.references ?? []),
+            catalog: surroundings.catalog, errors: errors)
         if let featuresNode { features.read(featuresNode) }
         if let exceptNode { features.leaveOut(exceptNode) }
         features.freeze()
         let split = SplitReader(
-            model: block.title, stream: stream, streams: surroundings.streams, broken: surroundings.brokenStreams, errors: errors
+            model: block.title, stream: stream, streams: surroundings.streams,
+            broken: surroundings.brokenStreams, errors: errors
         ).read(splitNode)
         let metrics = task.map { judge.metrics(metricsNode, task: $0, stream: stream) } ?? []
         let gates = errors.count == before ? judge.gates(gatesNode, metrics: metrics) : []
-        guard errors.count == before, !features.readsBroken, let task, let label, let split, let trainer else { return nil }
-        if case .stated(_, let test) = split, test.stream != stream.name, let other = surroundings.streams[test.stream] {
+        guard errors.count == before, !features.readsBroken, let task, let label, let split, let trainer
+        else { return nil }
+        if case .stated(_, let test) = split, test.stream != stream.name,
+            let other = surroundings.streams[test.stream]
+        {
             let needed = Set(label.references + (filter?.references ?? []) + (test.filter?.references ?? []))
                 .union(features.rowFields)
             for name in needed.sorted() where other[name]?.type != stream[name]?.type {
                 errors.add(
                     .conflict, at: splitNode?.place ?? block.place,
                     "the test stream '\(other.name)' of \(block.title) has no \(stream[name]?.type.rawValue ?? "") field '\(name)', which the model reads",
-                    found: name, hint: "a test stream has the fields of '\(stream.name)' that the model reads")
+                    found: name, hint: "a test stream has the fields of '\(stream.name)' that the model reads"
+                )
             }
             guard errors.count == before else { return nil }
         }
         let knownAfter = label.references.compactMap { stream[$0]?.knownAfter }.max() ?? .zero
         return ModelDefinition(
-            name: block.name, place: block.place, task: task, source: stream.name, label: label, labelKnownAfter: knownAfter,
-            filter: filter, views: features.views, features: features.features, split: split, trainer: trainer,
+            name: block.name, place: block.place, task: task, source: stream.name, label: label,
+            labelKnownAfter: knownAfter,
+            filter: filter, views: features.views, features: features.features, split: split,
+            trainer: trainer,
             metrics: metrics, gates: gates, doc: doc)
     }
 
-    private static func task(_ text: Located<String>, _ title: String, _ errors: ErrorCollector) -> ModelTask? {
+    private static func task(_ text: Located<String>, _ title: String, _ errors: ErrorCollector) -> ModelTask?
+    {
         if let task = ModelTask(rawValue: text.value) { return task }
         let choices = ModelTask.allCases.map(\.rawValue)
-        let usual = ["classification": "binary", "classifier": "binary", "regressor": "regression", "multi": "multiclass"]
+        let usual = [
+            "classification": "binary", "classifier": "binary", "regressor": "regression",
+            "multi": "multiclass",
+        ]
         errors.add(
             DefinitionError(
-                .unknownName, at: text.place, "the task of \(title) cannot be '\(text.value.shortened(to: 60))'", found: text.value,
+                .unknownName, at: text.place,
+                "the task of \(title) cannot be '\(text.value.shortened(to: 60))'", found: text.value,
                 expected: choices.joined(separator: ", "),
                 nearest: usual[text.value.lowercased()] ?? NearestMatch.of(text.value, in: choices),
                 hint: "tasks that exist: \(choices.joined(separator: ", "))"))
@@ -108,14 +124,17 @@ extension ModelDefinition {
     }
 
     private static func label(
-        _ node: LocatedNode, task: ModelTask?, scope: ExpressionScope, _ title: String, _ errors: ErrorCollector
+        _ node: LocatedNode, task: ModelTask?, scope: ExpressionScope, _ title: String,
+        _ errors: ErrorCollector
     ) -> CompiledExpression? {
         let reader = ExpressionReader(errors, "the label of \(title)")
         guard let label = reader.compile(node, scope: scope),
             reader.refuseSubjects(in: label, scope: scope, at: node.place)
         else { return nil }
         guard !label.references.isEmpty else {
-            errors.add(.wrongValue, at: node.place, "the label of \(title) reads no field", found: label.canonicalText, expected: "a field or an expression of fields")
+            errors.add(
+                .wrongValue, at: node.place, "the label of \(title) reads no field",
+                found: label.canonicalText, expected: "a field or an expression of fields")
             return nil
         }
         guard let task else { return label }
@@ -127,11 +146,15 @@ extension ModelDefinition {
             }
         guard allowed.contains(label.type) else {
             let hint =
-                task == .binary && label.type == .int64 ? "write a comparison: \(label.canonicalText) == 1"
-                : task == .binary && label.type == .string ? "write a comparison: \(label.canonicalText) == \"…\"" : nil
+                task == .binary && label.type == .int64
+                ? "write a comparison: \(label.canonicalText) == 1"
+                : task == .binary && label.type == .string
+                    ? "write a comparison: \(label.canonicalText) == \"…\"" : nil
             errors.add(
-                .wrongValue, at: node.place, "the label of \(title) is a \(label.type.rawValue); a \(task.rawValue) task needs \(allowed.map(\.rawValue).joined(separator: " or "))",
-                found: label.type.rawValue, expected: allowed.map(\.rawValue).joined(separator: ", "), hint: hint)
+                .wrongValue, at: node.place,
+                "the label of \(title) is a \(label.type.rawValue); a \(task.rawValue) task needs \(allowed.map(\.rawValue).joined(separator: " or "))",
+                found: label.type.rawValue, expected: allowed.map(\.rawValue).joined(separator: ", "),
+                hint: hint)
             return nil
         }
         return label
@@ -155,7 +178,10 @@ private struct ModelFeaturesReader {
     private var names: Set<String> = []
     private var candidates: [Candidate] = []
 
-    init(model: String, stream: StreamDefinition, label: Set<String>, catalog: FeatureCatalog, errors: ErrorCollector) {
+    init(
+        model: String, stream: StreamDefinition, label: Set<String>, catalog: FeatureCatalog,
+        errors: ErrorCollector
+    ) {
         self.model = model
         self.stream = stream
         self.label = label
@@ -174,15 +200,22 @@ private struct ModelFeaturesReader {
 
     private mutating func item(_ node: LocatedNode) {
         if case .map = node.content {
-            guard var map = MapReader(node, ModelDefinition.featureKeys, title: "a view of the features of \(model)", errors: errors)
+            guard
+                var map = MapReader(
+                    node, ModelDefinition.featureKeys, title: "a view of the features of \(model)",
+                    errors: errors)
             else { return }
             let name = map.requiredText("view")
             let on = map.texts("on")
             let alias = map.text("as").flatMap { NodeValues(errors, "").name($0, what: "view of features") }
             map.finish()
             guard let name, let view = view(name.value, at: name.place) else { return }
-            guard let index = use(view, on: on, alias: alias?.value ?? view.name, at: node.place) else { return }
-            for feature in view.features { add(feature, of: view, at: index, place: node.place, isGlob: true) }
+            guard let index = use(view, on: on, alias: alias?.value ?? view.name, at: node.place) else {
+                return
+            }
+            for feature in view.features {
+                add(feature, of: view, at: index, place: node.place, isGlob: true)
+            }
             return
         }
         guard let text = NodeValues(errors, "an entry of 'features' of \(model)").text(node) else { return }
@@ -190,7 +223,9 @@ private struct ModelFeaturesReader {
         guard let view = view(viewName, at: text.place) else { return }
         guard let index = use(view, on: nil, alias: view.name, at: text.place) else { return }
         if pattern == "*" {
-            for feature in view.features { add(feature, of: view, at: index, place: text.place, isGlob: true) }
+            for feature in view.features {
+                add(feature, of: view, at: index, place: text.place, isGlob: true)
+            }
         } else if let feature = view[pattern] {
             add(feature, of: view, at: index, place: text.place, isGlob: false)
         } else {
@@ -207,9 +242,12 @@ private struct ModelFeaturesReader {
         }
         let isField = stream[text.value] != nil
         errors.add(
-            .wrongValue, at: text.place, "'\(text.value.shortened(to: 60))' in 'features' of \(model) is not view.feature or view.*",
+            .wrongValue, at: text.place,
+            "'\(text.value.shortened(to: 60))' in 'features' of \(model) is not view.feature or view.*",
             found: text.value, expected: "view.* or view.feature",
-            hint: isField ? "'\(text.value)' is a field: give it to a view with 'derive: { \(text.value): \(text.value) }'" : nil)
+            hint: isField
+                ? "'\(text.value)' is a field: give it to a view with 'derive: { \(text.value): \(text.value) }'"
+                : nil)
         return nil
     }
 
@@ -219,7 +257,8 @@ private struct ModelFeaturesReader {
             readsBroken = true
         } else {
             errors.addUnknown(
-                "feature view", name, within: " in the features of \(model)", at: place, choices: catalog.views.keys.sorted(),
+                "feature view", name, within: " in the features of \(model)", at: place,
+                choices: catalog.views.keys.sorted(),
                 plural: "feature views")
         }
         return nil
@@ -248,13 +287,15 @@ private struct ModelFeaturesReader {
                 guard let field = stream[pair.0] else {
                     if on != nil {
                         errors.addUnknown(
-                            "field", pair.0, within: " of stream '\(stream.name)' in 'on' of \(model)", at: keyPlace,
+                            "field", pair.0, within: " of stream '\(stream.name)' in 'on' of \(model)",
+                            at: keyPlace,
                             choices: stream.contract.fields.map(\.name), plural: "fields")
                     } else {
                         errors.add(
                             .unknownName, at: keyPlace,
                             "\(model) cannot read view '\(view.name)': stream '\(stream.name)' has no field '\(pair.0)', the view's entity key",
-                            found: pair.0, hint: "read it at another field: { view: \(view.name), on: …, as: … }")
+                            found: pair.0,
+                            hint: "read it at another field: { view: \(view.name), on: …, as: … }")
                     }
                     return nil
                 }
@@ -266,19 +307,25 @@ private struct ModelFeaturesReader {
                     return nil
                 }
                 if let late = field.knownAfter {
-                    errors.add(.leakage, at: keyPlace, "the field '\(field.name)' is known only \(late) after its event, and no view can be read at it")
+                    errors.add(
+                        .leakage, at: keyPlace,
+                        "the field '\(field.name)' is known only \(late) after its event, and no view can be read at it"
+                    )
                     return nil
                 }
             }
         } else {
             guard view.source == stream.name else {
                 errors.add(
-                    .conflict, at: place, "\(model) cannot read view '\(view.name)': it is derived from rows of stream '\(view.source)', not of '\(stream.name)'",
+                    .conflict, at: place,
+                    "\(model) cannot read view '\(view.name)': it is derived from rows of stream '\(view.source)', not of '\(stream.name)'",
                     found: view.source, expected: stream.name)
                 return nil
             }
             if let first = on?.first {
-                errors.add(.conflict, at: first.place, "view '\(view.name)' is derived from the row and has no entity keys for 'on'")
+                errors.add(
+                    .conflict, at: first.place,
+                    "view '\(view.name)' is derived from the row and has no entity keys for 'on'")
                 return nil
             }
         }
@@ -286,7 +333,8 @@ private struct ModelFeaturesReader {
         if let index = views.firstIndex(where: { $0 == made }) { return index }
         if let other = views.first(where: { $0.alias == alias }) {
             errors.add(
-                .duplicate, at: place, "two views of \(model) would both be called '\(alias)': '\(other.view)' at \(other.on.joined(separator: ", ")), and '\(view.name)' at \(keys.joined(separator: ", "))",
+                .duplicate, at: place,
+                "two views of \(model) would both be called '\(alias)': '\(other.view)' at \(other.on.joined(separator: ", ")), and '\(view.name)' at \(keys.joined(separator: ", "))",
                 found: alias, hint: "name one of them with 'as'")
             return nil
         }
@@ -295,19 +343,22 @@ private struct ModelFeaturesReader {
     }
 
     private mutating func add(
-        _ feature: FeatureViewDefinition.Feature, of view: FeatureViewDefinition, at index: Int, place: SourcePlace, isGlob: Bool
+        _ feature: FeatureViewDefinition.Feature, of view: FeatureViewDefinition, at index: Int,
+        place: SourcePlace, isGlob: Bool
     ) {
         let name = "\(views[index].alias).\(feature.name)"
         guard names.insert(name).inserted else {
             errors.add(
-                .duplicate, at: place, "the feature '\(name)' stands twice in \(model)", found: name, hint: "remove one of the two")
+                .duplicate, at: place, "the feature '\(name)' stands twice in \(model)", found: name,
+                hint: "remove one of the two")
             return
         }
         candidates.append(
             Candidate(
                 name: name, place: place, source: feature,
                 frozen: .init(
-                    name: name, reference: FeatureReference(view: view.name, feature: feature.name), viewIndex: index,
+                    name: name, reference: FeatureReference(view: view.name, feature: feature.name),
+                    viewIndex: index,
                     type: feature.type, hash: feature.hash)))
     }
 
@@ -317,12 +368,14 @@ private struct ModelFeaturesReader {
             if let leaked = candidate.source.rowFields.intersection(label).sorted().first {
                 errors.add(
                     .leakage, at: candidate.place,
-                    "the feature '\(candidate.name)' of \(model) reads '\(leaked)', which the label is made of", found: leaked,
+                    "the feature '\(candidate.name)' of \(model) reads '\(leaked)', which the label is made of",
+                    found: leaked,
                     hint: "leave it out with 'except: [\(candidate.name)]'")
             } else if candidate.frozen.type == .timestamp {
                 errors.add(
                     .wrongValue, at: candidate.place,
-                    "the feature '\(candidate.name)' of \(model) is a timestamp, which no model takes", found: "timestamp",
+                    "the feature '\(candidate.name)' of \(model) is a timestamp, which no model takes",
+                    found: "timestamp",
                     expected: "a number, a bool or a string",
                     hint: "derive a number from it, or leave it out with 'except: [\(candidate.name)]'")
             }
@@ -345,12 +398,17 @@ private struct ModelFeaturesReader {
         let items: [LocatedNode]
         if case .list(let list) = node.content { items = list } else { items = [node] }
         for item in items {
-            guard let text = NodeValues(errors, "an entry of 'except' of \(model)").text(item), let (alias, pattern) = split(text) else { continue }
-            let leaves = candidates.filter { $0.name == text.value || (pattern == "*" && $0.name.hasPrefix(alias + ".")) }
+            guard let text = NodeValues(errors, "an entry of 'except' of \(model)").text(item),
+                let (alias, pattern) = split(text)
+            else { continue }
+            let leaves = candidates.filter {
+                $0.name == text.value || (pattern == "*" && $0.name.hasPrefix(alias + "."))
+            }
             if leaves.isEmpty {
                 if !readsBroken {
                     errors.addUnknown(
-                        "feature", text.value, within: " in 'except' of \(model)", at: text.place, choices: candidates.map(\.name),
+                        "feature", text.value, within: " in 'except' of \(model)", at: text.place,
+                        choices: candidates.map(\.name),
                         plural: "features")
                 }
                 continue

@@ -16,7 +16,9 @@ public struct ModelDefinition: Definition {
         /// The feature's version.
         public var hash: DefinitionHash
 
-        public init(name: String, reference: FeatureReference, viewIndex: Int, type: ValueType, hash: DefinitionHash) {
+        public init(
+            name: String, reference: FeatureReference, viewIndex: Int, type: ValueType, hash: DefinitionHash
+        ) {
             self.name = name
             self.reference = reference
             self.viewIndex = viewIndex
@@ -140,7 +142,9 @@ public struct ModelDefinition: Definition {
             "views": .list(
                 views.map { .map(["view": .text($0.view), "as": .text($0.alias), "on": .texts($0.on)]) }),
             "features": .list(
-                features.map { .map(["name": .text($0.name), "type": .text($0.type.rawValue), "version": .hash($0.hash)]) }),
+                features.map {
+                    .map(["name": .text($0.name), "type": .text($0.type.rawValue), "version": .hash($0.hash)])
+                }),
             "split": ModelDefinition.canonical(split),
             "trainer": .map([
                 "kind": .text(trainer.kind),
@@ -149,7 +153,8 @@ public struct ModelDefinition: Definition {
             "metrics": .list(
                 metrics.map {
                     .map([
-                        "function": .text($0.function), "count": $0.count.map { .integer(Int64($0)) } ?? .none,
+                        "function": .text($0.function),
+                        "count": $0.count.map { .integer(Int64($0)) } ?? .none,
                         "per": .texts($0.per.map(\.name)),
                     ])
                 }),
@@ -168,7 +173,8 @@ public struct ModelDefinition: Definition {
 
     private static func canonical(_ part: Part) -> CanonicalValue {
         .map([
-            "from": .optional(part.from), "to": .optional(part.to), "where": .optional(part.filter?.canonicalText),
+            "from": .optional(part.from), "to": .optional(part.to),
+            "where": .optional(part.filter?.canonicalText),
             "stream": .text(part.stream),
         ])
     }

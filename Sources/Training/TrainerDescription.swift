@@ -46,15 +46,38 @@ extension TrainerDescription {
             .init("rounds", .integer(1...100_000), standard: .int64(100), "How many trees (per class)."),
             .init("max_depth", .integer(1...30), standard: .int64(6), "How deep a tree may grow."),
             .init("eta", .number(0.000_001...1), standard: .float64(0.3), "How much each tree counts."),
-            .init("min_child_weight", .number(0...1e9), standard: .float64(1), "The least sum of weights in a leaf."),
+            .init(
+                "min_child_weight", .number(0...1e9), standard: .float64(1),
+                "The least sum of weights in a leaf."),
             .init("gamma", .number(0...1e9), standard: .float64(0), "The least gain of a split."),
             .init("lambda", .number(0...1e9), standard: .float64(1), "L2 regularisation."),
             .init("alpha", .number(0...1e9), standard: .float64(0), "L1 regularisation."),
-            .init("subsample", .number(0.000_001...1), standard: .float64(1), "The share of rows that a tree sees."),
-            .init("colsample_bytree", .number(0.000_001...1), standard: .float64(1), "The share of features that a tree sees."),
-            .init("max_bin", .integer(2...65_536), standard: .int64(256), "Bins of a feature's values."),
-            .init("scale_pos_weight", .number(0.000_001...1e9), standard: .float64(1), "The weight of positive rows, of a binary task."),
-            .init("seed", .integer(0...2_147_483_647), standard: .int64(0), "The seed of everything random in training."),
+            .init(
+                "subsample", .number(0.000_001...1), standard: .float64(1),
+                "The share of rows that a tree sees."),
+            .init(
+                "colsample_bytree", .number(0.000_001...1), standard: .float64(1),
+                "The share of features that a tree sees."),
+            .init("max_bin", .integer(2...65_535), standard: .int64(256), "Bins of a feature's values."),
+            .init(
+                "colsample_bylevel", .number(0.000_001...1), standard: .float64(1),
+                "The share of those that a level sees."),
+            .init(
+                "colsample_bynode", .number(0.000_001...1), standard: .float64(1),
+                "The share of those that a split sees."),
+            .init("max_leaves", .integer(0...1_000_000), standard: .int64(0), "The most leaves of a tree; 0: any number."),
+            .init(
+                "grow_policy", .word(["depthwise", "lossguide"]), standard: .string("depthwise"),
+                "Which leaf is split next: the highest, or that with the greatest gain."),
+            .init(
+                "tree_method", .word(["hist", "approx", "exact"]), standard: .string("hist"), "How splits are found."),
+            .init("max_delta_step", .number(0...1e9), standard: .float64(0), "The largest step of a leaf; 0: any."),
+            .init(
+                "scale_pos_weight", .number(0.000_001...1e9), standard: .float64(1),
+                "The weight of positive rows, of a binary task."),
+            .init(
+                "seed", .integer(0...2_147_483_647), standard: .int64(0),
+                "The seed of everything random in training."),
         ])
 }
 
@@ -77,7 +100,10 @@ public struct MetricDescription: Hashable, Sendable {
     public var takesCount: Bool
     public var summary: String
 
-    public init(_ name: String, tasks: Set<ModelTask>, isHigherBetter: Bool, takesCount: Bool = false, _ summary: String) {
+    public init(
+        _ name: String, tasks: Set<ModelTask>, isHigherBetter: Bool, takesCount: Bool = false,
+        _ summary: String
+    ) {
         self.name = name
         self.tasks = tasks
         self.isHigherBetter = isHigherBetter
@@ -87,16 +113,27 @@ public struct MetricDescription: Hashable, Sendable {
 
     /// Those of the program.
     public static let all: [MetricDescription] = [
-        .init("average_precision", tasks: [.binary], isHigherBetter: true, "The sum over thresholds of (recall gained) × precision."),
+        .init(
+            "average_precision", tasks: [.binary], isHigherBetter: true,
+            "The sum over thresholds of (recall gained) × precision."),
         .init("roc_auc", tasks: [.binary], isHigherBetter: true, "The area under the ROC curve."),
-        .init("log_loss", tasks: [.binary, .multiclass], isHigherBetter: false, "The mean negative log probability of the label."),
-        .init("brier_score", tasks: [.binary], isHigherBetter: false, "The mean squared distance of probability and label."),
-        .init("accuracy", tasks: [.binary, .multiclass], isHigherBetter: true, "The share of rows whose most probable label is theirs."),
+        .init(
+            "log_loss", tasks: [.binary, .multiclass], isHigherBetter: false,
+            "The mean negative log probability of the label."),
+        .init(
+            "brier_score", tasks: [.binary], isHigherBetter: false,
+            "The mean squared distance of probability and label."),
+        .init(
+            "accuracy", tasks: [.binary, .multiclass], isHigherBetter: true,
+            "The share of rows whose most probable label is theirs."),
         .init(
             "precision_at", tasks: [.binary], isHigherBetter: true, takesCount: true,
-            "Of the k highest scores the share whose label is true; with `per`, of the k highest groups, then the mean over days."),
+            "Of the k highest scores the share whose label is true; with `per`, of the k highest groups, then the mean over days."
+        ),
         .init("rmse", tasks: [.regression], isHigherBetter: false, "The root of the mean squared error."),
         .init("mae", tasks: [.regression], isHigherBetter: false, "The mean absolute error."),
-        .init("r2", tasks: [.regression], isHigherBetter: true, "The share of the label's variance that is explained."),
+        .init(
+            "r2", tasks: [.regression], isHigherBetter: true,
+            "The share of the label's variance that is explained."),
     ]
 }

@@ -5,7 +5,10 @@ import Testing
 struct NearestMatchTests {
     @Test(
         "counts insertions, deletions, replacements and swaps of neighbours",
-        arguments: [("", "", 0), ("a", "", 1), ("", "ab", 2), ("mean", "men", 1), ("mean", "maen", 1), ("kitten", "sitting", 3), ("ca", "abc", 3)])
+        arguments: [
+            ("", "", 0), ("a", "", 1), ("", "ab", 2), ("mean", "men", 1), ("mean", "maen", 1),
+            ("kitten", "sitting", 3), ("ca", "abc", 3),
+        ])
     func distance(left: String, right: String, expected: Int) {
         #expect(NearestMatch.distance(Array(left), Array(right)) == expected)
         #expect(NearestMatch.distance(Array(right), Array(left)) == expected)

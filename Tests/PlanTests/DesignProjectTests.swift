@@ -22,9 +22,13 @@ struct DesignProjectTests {
         let stream = try #require(project.stream("transactions"))
         #expect(stream.contract.eventTime == "tx_time")
         #expect(stream.contract.unique == ["tx_id"])
-        #expect(stream.contract.fields.map(\.name) == ["tx_id", "tx_time", "customer_id", "terminal_id", "amount", "is_fraud"])
+        #expect(
+            stream.contract.fields.map(\.name) == [
+                "tx_id", "tx_time", "customer_id", "terminal_id", "amount", "is_fraud",
+            ])
         #expect(stream["customer_id"]?.isSubject == true)
-        #expect(stream["is_fraud"] == ContractField("is_fraud", .bool, isOptional: true, knownAfter: .days(7)))
+        #expect(
+            stream["is_fraud"] == ContractField("is_fraud", .bool, isOptional: true, knownAfter: .days(7)))
         #expect(stream.contract.ahead == .minutes(5))
         #expect(stream.timeZone.name == "Europe/Brussels")
     }
@@ -34,8 +38,10 @@ struct DesignProjectTests {
         let customer = try #require(project.view("customer"))
         #expect(
             customer.features.map(\.name) == [
-                "count_1d", "count_7d", "count_30d", "mean_amount_1d", "mean_amount_7d", "mean_amount_30d", "max_amount_1d",
-                "max_amount_7d", "max_amount_30d", "stddev_amount_1d", "stddev_amount_7d", "stddev_amount_30d",
+                "count_1d", "count_7d", "count_30d", "mean_amount_1d", "mean_amount_7d", "mean_amount_30d",
+                "max_amount_1d",
+                "max_amount_7d", "max_amount_30d", "stddev_amount_1d", "stddev_amount_7d",
+                "stddev_amount_30d",
             ])
         #expect(customer.entity?.name == "customer")
         guard case .aggregate(let plan, _) = try #require(project.view("terminal")).body else {
@@ -55,7 +61,10 @@ struct DesignProjectTests {
         }
         #expect(plan.features.map(\.name) == ["amount", "is_night", "amount_ratio"])
         #expect(plan.readsFeatures.map(\.description) == ["customer.mean_amount_30d"])
-        #expect(plan.features[2].inputs == [.field("amount"), .feature(.init(view: "customer", feature: "mean_amount_30d"))])
+        #expect(
+            plan.features[2].inputs == [
+                .field("amount"), .feature(.init(view: "customer", feature: "mean_amount_30d")),
+            ])
         #expect(plan.features.map(\.type) == [.float64, .bool, .float64])
     }
 
@@ -63,7 +72,10 @@ struct DesignProjectTests {
     func model() throws {
         let model = try #require(project.model("fraud"))
         #expect(model.features.count == 18)
-        #expect(model.features.prefix(3).map(\.name) == ["request.amount", "request.amount_ratio", "request.is_night"])
+        #expect(
+            model.features.prefix(3).map(\.name) == [
+                "request.amount", "request.amount_ratio", "request.is_night",
+            ])
         #expect(model.features.last?.name == "terminal.risk_30d")
         #expect(model.labelKnownAfter == .days(7))
         #expect(model.seed == 7)

@@ -29,15 +29,21 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("broken YAML", stream, "fields:", "fields: [}"),
         .init("a tab as indent", stream, "  tx_id:       string", "\ttx_id: string"),
         .init("a key twice", stream, "  amount:      {", "  tx_id: string\n  amount:      {"),
-        .init("an alias", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: &w [1d] }\n  - { function: sum, of: amount, windows: *w }\n  - "),
+        .init(
+            "an alias", customer, "windows: [1d, 7d, 30d] }\n  - ",
+            "windows: &w [1d] }\n  - { function: sum, of: amount, windows: *w }\n  - "),
         .init("a tag", customer, "entity: customer_id", "entity: !!python/object customer_id"),
         .init("a list as key", customer, "entity: customer_id", "? [a, b]\n: customer_id"),
         .init("no kind", stream, "stream: transactions", "streem: transactions"),
-        .init("a list for a definition", endpoint, "endpoint: fraud\nmodel: fraud@champion\nfallback: { score: 0.0 }", "- endpoint"),
+        .init(
+            "a list for a definition", endpoint,
+            "endpoint: fraud\nmodel: fraud@champion\nfallback: { score: 0.0 }", "- endpoint"),
         .init("a name twice", terminal, "feature_view: terminal", "feature_view: customer"),
         .init("no name for a name", stream, "stream: transactions", "stream: card transactions"),
         .init("a key without a value", stream, "unique: tx_id", "unique:"),
-        .init("two names of the project", "martlet.yaml", "project: fraud", "project: fraud\n---\nproject: other"),
+        .init(
+            "two names of the project", "martlet.yaml", "project: fraud",
+            "project: fraud\n---\nproject: other"),
         .init("a store that does not exist", "martlet.yaml", "\"sqlite:\"", "\"postgres://db\""),
         .init("a key of a later version", endpoint, "fallback", "rollout: { strategy: canary }\nfallback"),
     ]
@@ -59,15 +65,28 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a wrong boolean", stream, "optional: true", "optional: yes"),
         .init("absent without known_after", stream, "check: \"amount >= 0.0\"", "absent: { value: 0.0 }"),
         .init("absent too early", stream, "optional: true", "absent: { value: false, after: 1d }"),
-        .init("an absent value of another type", stream, "optional: true", "absent: { value: maybe, after: 60d }"),
-        .init("a subject of a wrong type", stream, "{ type: string, personal: subject }", "{ type: float64, personal: subject }"),
+        .init(
+            "an absent value of another type", stream, "optional: true",
+            "absent: { value: maybe, after: 60d }"),
+        .init(
+            "a subject of a wrong type", stream, "{ type: string, personal: subject }",
+            "{ type: float64, personal: subject }"),
         .init("an unknown personal word", stream, "personal: subject", "personal: email"),
-        .init("a unit without a time", stream, "{ type: float64, check", "{ type: float64, unit: seconds, check"),
-        .init("an unknown unit", stream, "tx_time:     timestamp", "tx_time: { type: timestamp, unit: second }"),
+        .init(
+            "a unit without a time", stream, "{ type: float64, check", "{ type: float64, unit: seconds, check"
+        ),
+        .init(
+            "an unknown unit", stream, "tx_time:     timestamp", "tx_time: { type: timestamp, unit: second }"),
         .init("an unknown clean rule", stream, "check: \"amount >= 0.0\"", "clean: [trimm]"),
-        .init("a clamp of a text", stream, "terminal_id: string", "terminal_id: { type: string, clean: [{ clamp: { low: 0 } }] }"),
-        .init("a clamp upside down", stream, "check: \"amount >= 0.0\"", "clean: [{ clamp: { low: 2, high: 1 } }]"),
-        .init("a clean rule of two", stream, "check: \"amount >= 0.0\"", "clean: [{ fill: 0.0, clamp: { low: 1 } }]"),
+        .init(
+            "a clamp of a text", stream, "terminal_id: string",
+            "terminal_id: { type: string, clean: [{ clamp: { low: 0 } }] }"),
+        .init(
+            "a clamp upside down", stream, "check: \"amount >= 0.0\"",
+            "clean: [{ clamp: { low: 2, high: 1 } }]"),
+        .init(
+            "a clean rule of two", stream, "check: \"amount >= 0.0\"",
+            "clean: [{ fill: 0.0, clamp: { low: 1 } }]"),
         .init("a field without a type", stream, "terminal_id: string", "terminal_id: { optional: true }"),
         .init("a field's name that is a word", stream, "terminal_id: string", "in: string"),
         .init("a field's name with a space", stream, "terminal_id: string", "terminal id: string"),
@@ -86,14 +105,22 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a mean of a text", customer, "of: amount", "of: terminal_id"),
         .init("a where that is no condition", customer, "where: amount > 0.0", "where: amount"),
         .init("a feature twice", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [1d, 7d, 7d] }\n  - "),
-        .init("two spellings of a window", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [1d, 24h] }\n  - "),
+        .init(
+            "two spellings of a window", customer, "windows: [1d, 7d, 30d] }\n  - ",
+            "windows: [1d, 24h] }\n  - "),
         .init("one name for several functions", customer, "of: amount,", "of: amount, as: paid,"),
         .init("a window of nothing", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [0d] }\n  - "),
         .init("no windows", customer, "function: count, windows: [1d, 7d, 30d]", "function: count"),
         .init("an offset that sees the label", terminal, "as: risk", "as: risk, offset: 1d"),
-        .init("a subject that is read", terminal, "function: mean, of: is_fraud", "function: first, of: customer_id"),
-        .init("a subject in a condition", terminal, "source: transactions", "source: transactions\nwhere: customer_id == \"a\""),
-        .init("neither aggregate nor derive", terminal, "aggregate:\n  - { function: mean, of: is_fraud, windows: [1d, 7d, 30d], as: risk }", ""),
+        .init(
+            "a subject that is read", terminal, "function: mean, of: is_fraud",
+            "function: first, of: customer_id"),
+        .init(
+            "a subject in a condition", terminal, "source: transactions",
+            "source: transactions\nwhere: customer_id == \"a\""),
+        .init(
+            "neither aggregate nor derive", terminal,
+            "aggregate:\n  - { function: mean, of: is_fraud, windows: [1d, 7d, 30d], as: risk }", ""),
         .init("both aggregate and derive", terminal, "aggregate:", "derive: { a: amount }\naggregate:"),
     ]
 
@@ -101,10 +128,16 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a late field derived", request, "amount:       amount", "label: is_fraud"),
         .init("an unknown feature", request, "customer.mean_amount_30d", "customer.mean_amount_31d"),
         .init("an unknown method", request, "getHours", "getHour"),
-        .init("a circle", request, "amount / (customer.mean_amount_30d + 1.0)", "request.twice\n  twice: request.amount_ratio * 2.0"),
-        .init("views in a circle", request, "amount / (customer.mean_amount_30d + 1.0)", "other.a\n---\nfeature_view: other\nsource: transactions\nderive: { a: request.amount }"),
+        .init(
+            "a circle", request, "amount / (customer.mean_amount_30d + 1.0)",
+            "request.twice\n  twice: request.amount_ratio * 2.0"),
+        .init(
+            "views in a circle", request, "amount / (customer.mean_amount_30d + 1.0)",
+            "other.a\n---\nfeature_view: other\nsource: transactions\nderive: { a: request.amount }"),
         .init("a subject derived", request, "amount:       amount", "who: customer_id"),
-        .init("an entity of a derived view", request, "source: transactions", "source: transactions\nentity: customer_id"),
+        .init(
+            "an entity of a derived view", request, "source: transactions",
+            "source: transactions\nentity: customer_id"),
         .init("types that do not fit", request, "amount:       amount", "amount: amount + terminal_id"),
     ]
 
@@ -118,7 +151,9 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a feature twice in a model", model, "request.*, customer.*", "request.*, request.amount"),
         .init("a field for a feature", model, "request.*, customer.*", "amount, customer.*"),
         .init("a label among the features", model, "label: is_fraud", "label: amount > 100.0"),
-        .init("a view at an unknown field", model, "request.*, customer.*", "{ view: customer, on: sender_id, as: sender }"),
+        .init(
+            "a view at an unknown field", model, "request.*, customer.*",
+            "{ view: customer, on: sender_id, as: sender }"),
         .init("an exception of nothing", model, "split:", "except: [customer.count_2d]\nsplit:"),
         .init("an unknown trainer", model, "kind: xgboost", "kind: xgbost"),
         .init("an unknown parameter", model, "max_depth: 6", "max_dept: 6"),
@@ -127,18 +162,35 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a metric of another task", model, "roc_auc", "rmse"),
         .init("a metric without its count", model, "roc_auc", "precision_at"),
         .init("an unknown group of a metric", model, "per: [day, customer_id]", "per: [day, customer]"),
-        .init("a gate of an unknown metric", model, "average_precision >= champion.average_precision", "recall >= 0.5"),
-        .init("a gate that is no condition", model, "average_precision >= champion.average_precision", "average_precision"),
-        .init("a gate of the champion alone", model, "average_precision >= champion.average_precision", "champion.roc_auc > 0.5"),
+        .init(
+            "a gate of an unknown metric", model, "average_precision >= champion.average_precision",
+            "recall >= 0.5"),
+        .init(
+            "a gate that is no condition", model, "average_precision >= champion.average_precision",
+            "average_precision"),
+        .init(
+            "a gate of the champion alone", model, "average_precision >= champion.average_precision",
+            "champion.roc_auc > 0.5"),
     ]
 
     static let splits: [PlantedMistake] = [
-        .init("parts that overlap", model, "test: { to: 2018-08-25 }", "test: { from: 2018-07-26, to: 2018-08-25 }"),
-        .init("parts that are not kept apart", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: { from: 2018-05-08 } }"),
+        .init(
+            "parts that overlap", model, "test: { to: 2018-08-25 }",
+            "test: { from: 2018-07-26, to: 2018-08-25 }"),
+        .init(
+            "parts that are not kept apart", model,
+            "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }",
+            "{ train: { from: 2018-05-08 } }"),
         .init("a date that is none", model, "from: 2018-05-08", "from: 2018-02-30"),
         .init("a part that ends before it begins", model, "from: 2018-05-08", "from: 2018-09-08"),
-        .init("shares that are more than the whole", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: 60%, test: 60% }"),
-        .init("a share that is none", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: most }"),
+        .init(
+            "shares that are more than the whole", model,
+            "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }",
+            "{ train: 60%, test: 60% }"),
+        .init(
+            "a share that is none", model,
+            "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }",
+            "{ train: most }"),
         .init("an unknown test stream", model, "test: { to: 2018-08-25 }", "test: { stream: later }"),
     ]
 

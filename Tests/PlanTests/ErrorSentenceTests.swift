@@ -8,7 +8,8 @@ struct ErrorSentenceTests {
     /// What was said of each planted mistake when a person last read it: `ErrorSentences.txt`, one paragraph a mistake.
     ///
     /// Set `MARTLET_RECORD_ERRORS` to write the file anew, and read the difference.
-    static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("ErrorSentences.txt")
+    static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+        "ErrorSentences.txt")
 
     static let recorded: [String: String] = {
         let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
@@ -25,10 +26,14 @@ struct ErrorSentenceTests {
     @Test("every planted mistake is told as recorded", arguments: PlantedMistake.all)
     func sentence(mistake: PlantedMistake) throws {
         let said = Projects.complaints(Projects.design(mistake.file, mistake.old, mistake.new))
-        #expect(said == Self.recorded[mistake.title], "'\(mistake.title)' is told otherwise than in \(Self.file.lastPathComponent)")
+        #expect(
+            said == Self.recorded[mistake.title],
+            "'\(mistake.title)' is told otherwise than in \(Self.file.lastPathComponent)")
     }
 
-    @Test("every planted mistake is told with its file, and with at most two sentences", arguments: PlantedMistake.all)
+    @Test(
+        "every planted mistake is told with its file, and with at most two sentences",
+        arguments: PlantedMistake.all)
     func place(mistake: PlantedMistake) throws {
         let source = Projects.design(mistake.file, mistake.old, mistake.new)
         let thrown = #expect(throws: DefinitionErrors.self) { try ProjectPlan.check(source) }
@@ -43,7 +48,8 @@ struct ErrorSentenceTests {
         var files = Projects.design
         let mistakes: [(String, String, String)] = [
             (PlantedMistake.customer, "mean, max", "men, max"), (PlantedMistake.model, "roc_auc", "auc_roc"),
-            (PlantedMistake.endpoint, "score: 0.0", "score: high"), (PlantedMistake.terminal, "as: risk", "as: risk, offset: 1d"),
+            (PlantedMistake.endpoint, "score: 0.0", "score: high"),
+            (PlantedMistake.terminal, "as: risk", "as: risk, offset: 1d"),
         ]
         for (file, old, new) in mistakes {
             let index = try #require(files.firstIndex { $0.0 == file })
@@ -52,11 +58,27 @@ struct ErrorSentenceTests {
         let source = Projects.source(files)
         let thrown = #expect(throws: DefinitionErrors.self) { try ProjectPlan.check(source) }
         #expect(try #require(thrown).errors.count == 4)
-        let few = #expect(throws: DefinitionErrors.self) { try ProjectPlan.check(source, limits: .init(errors: 3)) }
+        let few = #expect(throws: DefinitionErrors.self) {
+            try ProjectPlan.check(source, limits: .init(errors: 3))
+        }
         #expect(try #require(few).errors.count == 3 && few?.omittedCount == 1)
     }
 
-    @Test("recording writes what is said now", .enabled(if: ProcessInfo.processInfo.environment["MARTLET_RECORD_ERRORS"] != nil))
+    @Test("a mistake is one JSON object for programs")
+    func json() throws {
+        let source = Projects.design(PlantedMistake.customer, "mean, max", "men, max")
+        let thrown = #expect(throws: DefinitionErrors.self) { try ProjectPlan.check(source) }
+        let choices = "count, sum, mean, min, max, variance, stddev, distinct_count, first, last"
+        #expect(
+            try #require(thrown).errors[0].json
+                == #"{"code":"unknownName","file":"features/customer.yaml","line":7,"column":18,"message":"unknown function 'men'","#
+                + #""found":"men","expected":"\#(choices)","nearest":"mean","hint":"functions: \#(choices)"}"#
+        )
+    }
+
+    @Test(
+        "recording writes what is said now",
+        .enabled(if: ProcessInfo.processInfo.environment["MARTLET_RECORD_ERRORS"] != nil))
     func record() throws {
         let parts = PlantedMistake.all.map {
             "## \($0.title)\n\(Projects.complaints(Projects.design($0.file, $0.old, $0.new)))\n"

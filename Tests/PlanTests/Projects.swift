@@ -92,7 +92,9 @@ enum Projects {
     /// The design's project with one text replaced in one file; the text must be there.
     static func design(_ file: String, _ old: String, _ new: String) -> ProjectSource {
         var files = design
-        guard let index = files.firstIndex(where: { $0.0 == file }), let range = files[index].1.firstRange(of: old) else {
+        guard let index = files.firstIndex(where: { $0.0 == file }),
+            let range = files[index].1.firstRange(of: old)
+        else {
             preconditionFailure("'\(old)' is not in \(file)")
         }
         files[index].1.replaceSubrange(range, with: new)

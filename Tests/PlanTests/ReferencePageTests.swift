@@ -1,21 +1,23 @@
-import MartletFeatures
-import MartletFrames
-import MartletFeatureStore
-import MartletTraining
 import Foundation
 import MartletDefinitions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
 import MartletPlan
+import MartletTraining
 import Testing
 
 @Suite("The reference of project files")
 struct ReferencePageTests {
-    static let page = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+    static let page = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("docs/reference/project-files.md")
 
     @Test("is what the key tables say; set MARTLET_RECORD_DOCS to write it anew")
     func current() throws {
         if ProcessInfo.processInfo.environment["MARTLET_RECORD_DOCS"] != nil {
-            try FileManager.default.createDirectory(at: Self.page.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: Self.page.deletingLastPathComponent(), withIntermediateDirectories: true)
             try ProjectPlan.referencePage.write(to: Self.page, atomically: true, encoding: .utf8)
         }
         #expect(try String(contentsOf: Self.page, encoding: .utf8) == ProjectPlan.referencePage)
@@ -24,7 +26,9 @@ struct ReferencePageTests {
     @Test("its examples are one correct project")
     func examples() throws {
         let files = ProjectPlan.kinds.kinds.map {
-            ProjectSource.File(path: $0.folder.isEmpty ? ProjectSource.projectFile : "\($0.folder)/example.yaml", text: $0.example)
+            ProjectSource.File(
+                path: $0.folder.isEmpty ? ProjectSource.projectFile : "\($0.folder)/example.yaml",
+                text: $0.example)
         }
         let project = try ProjectPlan.check(ProjectSource(files))
         #expect(project.definitions.versions.count == 6)
@@ -32,7 +36,10 @@ struct ReferencePageTests {
 
     /// A project that uses every key that exists, each with a value that is accepted.
     static let everyKey: [(String, String)] = [
-        ("martlet.yaml", "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\n"),
+        (
+            "martlet.yaml",
+            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\n"
+        ),
         (
             "streams/orders.yaml",
             """
@@ -82,7 +89,7 @@ struct ReferencePageTests {
             features: [row.*, { view: buyer, on: [buyer_id], as: b }]
             except: [row.big]
             split: { train: { from: 2026-01-01, to: 2026-02-01, where: line == 1 }, gap: 1d, test: { from: 2026-03-01, to: 2026-03-08, where: line == 1, stream: orders } }
-            trainer: { kind: xgboost, rounds: 1, max_depth: 2, eta: 0.5, min_child_weight: 1, gamma: 0, lambda: 1, alpha: 0, subsample: 1, colsample_bytree: 1, max_bin: 16, scale_pos_weight: 2, seed: 1 }
+            trainer: { kind: xgboost, rounds: 1, max_depth: 2, eta: 0.5, min_child_weight: 1, gamma: 0, lambda: 1, alpha: 0, subsample: 1, colsample_bytree: 1, max_bin: 16, colsample_bylevel: 1, colsample_bynode: 1, max_leaves: 0, grow_policy: depthwise, tree_method: hist, max_delta_step: 0, scale_pos_weight: 2, seed: 1 }
             metrics: [roc_auc, { precision_at: 5, per: day }]
             gates: "roc_auc > 0.5"
             """
@@ -98,7 +105,9 @@ struct ReferencePageTests {
         _ = try ProjectPlan.check(Projects.source(Self.everyKey))
         for kind in ProjectPlan.kinds.kinds {
             for key in kind.tables.flatMap(\.keys) {
-                #expect(Self.everyKey.contains { $0.1.contains("\(key.name):") }, "the project lacks '\(key.name)' of \(kind.name)")
+                #expect(
+                    Self.everyKey.contains { $0.1.contains("\(key.name):") },
+                    "the project lacks '\(key.name)' of \(kind.name)")
             }
         }
     }
@@ -109,7 +118,12 @@ struct ReferencePageTests {
         guard case .aggregate(let plan, _) = try #require(project.view("buyer")).body else { return }
         #expect(plan.aggregations.map(\.name) == ["twice_1d_1h", "rate_30d"])
         #expect(plan.aggregations.map(\.offset) == [.hours(1), .days(7)])
-        #expect(plan.aggregations[1].absent == .init(field: "returned", value: .bool(false), after: .days(60)))
-        #expect(try #require(project.model("m")).features.map(\.name) == ["row.amount", "b.twice_1d_1h", "b.rate_30d"])
+        #expect(project.view("buyer")?.featureDocs == ["twice_1d_1h": "doubled"])
+        #expect(
+            plan.aggregations[1].absent == .init(field: "returned", value: .bool(false), after: .days(60)))
+        #expect(
+            try #require(project.model("m")).features.map(\.name) == [
+                "row.amount", "b.twice_1d_1h", "b.rate_30d",
+            ])
     }
 }
