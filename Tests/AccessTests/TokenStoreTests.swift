@@ -98,6 +98,18 @@ struct TokenStoreTests {
         #expect(try store.list(scope: owner).first?.revoked != nil)
     }
 
+    @Test("a look-up that read before a revocation was committed is not kept for those after it")
+    func lookUpDuringRevocation() throws {
+        defer { remove() }
+        let store = self.store
+        let issued = try create()
+        try store.change { change in
+            _ = try store.revoke(id: issued.token.id, scope: owner, in: change)
+            try onAnotherThread { try store.principal(presenting: issued.secret, from: "here") }
+        }
+        #expect(code { try store.principal(presenting: issued.secret, from: "here") } == .unauthenticated)
+    }
+
     @Test("a change that is undone changes nothing, also in the cache")
     func undone() throws {
         defer { remove() }

@@ -156,31 +156,41 @@ final class PseudonymLog: Sendable {
     /// Gives new pseudonyms, record by record; each record's become visible once it is durable.
     private func create(_ identifiers: StringStorage, rows: [Int], in space: PseudonymSpace, writer: inout Writer) throws {
         if let cause = writer.stopCause { throw VaultError.stopped(after: cause) }
-        var fresh = PseudonymTable()
-        let (known, held) = tables.withLock { ($0[space], $0.values.reduce(0) { $0 + $1.count }) }
-        for row in rows {
-            let identifier = identifiers.utf8(row)
-            guard identifier.count <= limits.identifierSize else {
-                throw VaultError.identifierTooLong(size: identifier.count, limit: limits.identifierSize)
-            }
-            if identifier.withUnsafeBytes({ fresh.row(of: $0) }) != nil { continue }
-            guard held + fresh.count < limits.pseudonyms else { throw VaultError.tooManyPseudonyms(limit: limits.pseudonyms) }
-            var pseudonym: UInt64
-            repeat { pseudonym = random.next() } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym)
-                || known?.contains(pseudonym: pseudonym) == true
-            fresh.insert(identifier, pseudonym: pseudonym)
-        }
+        let fresh = try freshPseudonyms(for: identifiers, rows: rows, in: space)
         var start = 0
         while start < fresh.count {
             let rows = start..<min(start + Self.entriesPerRecord, fresh.count)
             try append(try record(fresh, rows: rows, in: space, number: writer.nextNumber), writer: &writer)
             tables.withLock { tables in
-                for row in rows {
-                    tables[space, default: PseudonymTable()].insert(fresh.identifiers.utf8(row), pseudonym: fresh.pseudonyms[row])
-                }
+                // Taken out, so that it is changed in place.
+                var table = tables.removeValue(forKey: space) ?? PseudonymTable()
+                for row in rows { table.insert(fresh.identifiers.utf8(row), pseudonym: fresh.pseudonyms[row]) }
+                tables[space] = table
             }
             start = rows.upperBound
         }
+    }
+
+    /// A random pseudonym for each distinct identifier of the rows, none of them given out before.
+    private func freshPseudonyms(for identifiers: StringStorage, rows: [Int], in space: PseudonymSpace)
+        throws(VaultError) -> PseudonymTable
+    {
+        var fresh = PseudonymTable()
+        let (known, held) = tables.withLock { ($0[space], $0.values.reduce(0) { $0 + $1.count }) }
+        for row in rows {
+            let identifier = identifiers.utf8(row)
+            guard identifier.count <= limits.identifierSize else {
+                throw .identifierTooLong(size: identifier.count, limit: limits.identifierSize)
+            }
+            if identifier.withUnsafeBytes({ fresh.row(of: $0) }) != nil { continue }
+            guard held + fresh.count < limits.pseudonyms else { throw .tooManyPseudonyms(limit: limits.pseudonyms) }
+            var pseudonym: UInt64
+            repeat {
+                pseudonym = random.next()
+            } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym) || known?.contains(pseudonym: pseudonym) == true
+            fresh.insert(identifier, pseudonym: pseudonym)
+        }
+        return fresh
     }
 
     private func append(_ record: [UInt8], writer: inout Writer) throws {
