@@ -12,12 +12,44 @@ public struct ByteWriter: Sendable {
 
     public var count: Int { bytes.count }
 
+    /// Forgets what was written, so that one writer serves many short sequences.
+    public mutating func removeAll(keepingCapacity: Bool = false) {
+        bytes.removeAll(keepingCapacity: keepingCapacity)
+    }
+
+    /// Drops what was written past a length, for a form that turned out longer than another.
+    public mutating func truncate(to length: Int) {
+        bytes.removeSubrange(length...)
+    }
+
     public mutating func write(_ byte: UInt8) {
         bytes.append(byte)
     }
 
     public mutating func write(contentsOf other: some Sequence<UInt8>) {
         bytes.append(contentsOf: other)
+    }
+
+    // Concrete twins of the generic ones around them: other modules would call those unspecialized.
+
+    public mutating func write(contentsOf other: [UInt8]) {
+        bytes.append(contentsOf: other)
+    }
+
+    public mutating func write(contentsOf other: ArraySlice<UInt8>) {
+        bytes.append(contentsOf: other)
+    }
+
+    public mutating func write(contentsOf other: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: other)
+    }
+
+    public mutating func write(fixed number: UInt64) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    public mutating func write(fixed number: Int64) {
+        write(fixed: UInt64(bitPattern: number))
     }
 
     /// Writes the low bytes first.

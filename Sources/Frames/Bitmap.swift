@@ -44,6 +44,22 @@ public struct Bitmap: Hashable, Sendable {
         count += 1
     }
 
+    /// Appends all bits of another bitmap, a word at a time.
+    public mutating func append(contentsOf other: Bitmap) {
+        let shift = UInt64(count & 63)
+        if shift == 0 {
+            words.append(contentsOf: other.words)
+        } else {
+            // Padding is zero on both sides, so the parts of a word can be joined by or.
+            let room = 64 - count & 63
+            for (index, word) in other.words.enumerated() {
+                words[words.count - 1] |= word << shift
+                if other.count - index * 64 > room { words.append(word >> (64 - shift)) }
+            }
+        }
+        count += other.count
+    }
+
     public mutating func reserveCapacity(_ bits: Int) {
         words.reserveCapacity((bits + 63) / 64)
     }

@@ -63,7 +63,7 @@ struct HouseRules {
 
     nonisolated(unsafe) private static let banned: [(Regex<Substring>, String)] = [
         (#/\bDate\(\)|\bDate\.now|clock_gettime|gettimeofday|ContinuousClock|SuspendingClock|DispatchTime\.now|Task\.sleep/#, clock),
-        (#/\.random\(in: [^)\n]*\)(?!.*using)|SystemRandomNumberGenerator|\bUUID\(\)|arc4random/#, randomness),
+        (#/\.random\(in:(?!.*using:)|SystemRandomNumberGenerator|\bUUID\(\)|arc4random/#, randomness),
         (#/FileManager|FileHandle\(|\bfopen\(|\bopenat\(|contentsOfFile/#, files),
         (#/\btry!|\bfatalError\(|\bas!/#, traps),
     ]

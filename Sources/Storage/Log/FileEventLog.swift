@@ -1,0 +1,327 @@
+import Dispatch
+public import MartletFrames
+public import MartletWorld
+import Synchronization
+
+/// The embedded event log: segmented files, one writer, group commit.
+///
+/// Appends wait in a bounded queue; the writer takes all that is waiting, stores it in one block with one sync, and answers
+/// everyone. Reads see the durable log only and never wait for the writer. One process at a time may have a folder open,
+/// which the caller sees to.
+public final class FileEventLog: EventLog {
+    private let configuration: LogConfiguration
+    /// The writer runs here and nowhere else. Blocking calls need a thread of their own, not one that tasks share.
+    private let writerQueue = DispatchQueue(label: "martlet.log.writer")
+    private let readerQueue = DispatchQueue(label: "martlet.log.reader")
+    /// Guards the writer. Only `writerQueue` takes it, so it is never contended.
+    private let writer: Mutex<LogWriter>
+    /// Guards what waits and what readers see; held for moments only.
+    private let state: Mutex<State>
+    /// Guards the decoded blocks of single-row reads; only `readerQueue` takes it.
+    private let blocks: Mutex<GenerationCache<Int64, DecodedBlock>>
+
+    /// Opens the log in a folder of the world, or begins one.
+    ///
+    /// Blocks while the last segment is read through: some tenths of a second at the default limits.
+    ///
+    /// - Throws: ``LogError`` `damaged` where stored bytes are wrong, `newerFormat`, `unavailable`.
+    public convenience init(
+        world: World, folder: RelativePath, configuration: LogConfiguration = LogConfiguration()
+    ) throws(LogError) {
+        self.init(try LogWriter.open(world: world, folder: folder, configuration: configuration), configuration)
+    }
+
+    private init(_ writer: LogWriter, _ configuration: LogConfiguration) {
+        self.configuration = configuration
+        state = Mutex(State(view: writer.view))
+        self.writer = Mutex(writer)
+        blocks = Mutex(GenerationCache(costMax: configuration.cachedBlockBytes) { $0.bytes })
+    }
+
+    public var end: Int64 { state.withLock { $0.view.end } }
+
+    public func append(_ batches: [RecordBatch]) async throws -> [[Disposition]] {
+        try LogWriterCore.check(batches, configuration)
+        let bytes = batches.reduce(0) { $0 + $1.approximateBytes }
+        try await waitForRoom(bytes)
+        return try await withCheckedThrowingContinuation { continuation in
+            enqueue { $0.appends.append(Append(batches: batches, bytes: bytes, continuation: continuation)) }
+        }
+    }
+
+    public func current(of keys: [Fingerprint]) async throws -> [KeyState?] {
+        try await withCheckedThrowingContinuation { continuation in
+            enqueue { $0.lookups.append(Lookup(keys: keys, continuation: continuation)) }
+        }
+    }
+
+    public func read(
+        from position: Int64, streams: Set<String>? = nil, maxRows: Int = 10_000, maxBytes: Int = 8 << 20
+    ) async throws -> LogPage {
+        let view = state.withLock { $0.view }
+        return try await onReader { try view.read(from: position, streams: streams, maxRows: maxRows, maxBytes: maxBytes) }
+    }
+
+    public func row(at position: Int64) async throws -> StoredBatch? {
+        let view = state.withLock { $0.view }
+        guard position >= 0, position < view.end else { return nil }
+        return try await onReader { [self] in
+            let known = blocks.withLock { $0.value(of: position / Self.cacheGrain) }
+            if let known, let row = Self.row(at: position, in: known.batches) { return row }
+            guard let (batches, bytes) = try view.block(holding: position) else { return nil }
+            blocks.withLock { $0.insert(DecodedBlock(batches: batches, bytes: bytes), for: position / Self.cacheGrain) }
+            return Self.row(at: position, in: batches)
+        }
+    }
+
+    /// Decoded blocks are remembered under their positions divided by this, so that neighbours find them.
+    private static let cacheGrain: Int64 = 16
+
+    public func waitForEnd(past position: Int64) async throws -> Int64 {
+        let id = state.withLock { $0.takeIdentity() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let outcome: Result<Int64, any Error>? = state.withLock { state in
+                    if state.view.end > position { return .success(state.view.end) }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if let failure = state.failure { return .failure(failure) }
+                    state.endWaiters[id] = EndWaiter(position: position, continuation: continuation)
+                    return nil
+                }
+                if let outcome { continuation.resume(with: outcome) }
+            }
+        } onCancel: {
+            state.withLock { $0.endWaiters.removeValue(forKey: id) }?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    public func streams() async throws -> [StreamSummary] {
+        let view = state.withLock { $0.view }
+        return view.streams()
+    }
+
+    /// Reads everything and checks every checksum; returns how many records there are.
+    ///
+    /// - Throws: ``LogError`` `damaged` with the place of the first byte that is wrong.
+    public func verify() async throws -> Int64 {
+        let view = state.withLock { $0.view }
+        return try await onReader { try view.verify() }
+    }
+
+    /// What stopped the writer: a failed write or sync, or ``close()``; nil while it takes appends.
+    public var failure: LogError? { state.withLock { $0.failure } }
+
+    /// Stores what is waiting, marks the end and takes no more appends; reads go on.
+    public func close() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            enqueue { $0.closers.append(continuation) }
+        }
+    }
+
+    // MARK: The queue
+
+    private struct Append: Sendable {
+        var batches: [RecordBatch]
+        var bytes: Int
+        var continuation: CheckedContinuation<[[Disposition]], any Error>
+    }
+
+    private struct Lookup: Sendable {
+        var keys: [Fingerprint]
+        var continuation: CheckedContinuation<[KeyState?], any Error>
+    }
+
+    private struct EndWaiter: Sendable {
+        var position: Int64
+        var continuation: CheckedContinuation<Int64, any Error>
+    }
+
+    private struct RoomWaiter: Sendable {
+        var id: Int
+        var bytes: Int
+        var continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct DecodedBlock: Sendable {
+        var batches: [StoredBatch]
+        var bytes: Int
+    }
+
+    private struct State: Sendable {
+        var view: LogView
+        var failure: LogError?
+        var appends: [Append] = []
+        var lookups: [Lookup] = []
+        var closers: [CheckedContinuation<Void, any Error>] = []
+        /// Room promised to appends that are queued or about to be.
+        var takenBytes = 0
+        var takenAppends = 0
+        var roomWaiters: [RoomWaiter] = []
+        var endWaiters: [Int: EndWaiter] = [:]
+        /// Whether the writer was told to run and has not yet found the queue empty.
+        var isRunning = false
+        private var lastIdentity = 0
+
+        init(view: LogView) {
+            self.view = view
+        }
+
+        mutating func takeIdentity() -> Int {
+            lastIdentity += 1
+            return lastIdentity
+        }
+
+        /// An append larger than the whole queue still fits an empty one.
+        func hasRoom(_ bytes: Int, _ configuration: LogConfiguration) -> Bool {
+            takenAppends == 0
+                || (takenAppends < configuration.queueAppends && takenBytes + bytes <= configuration.queueBytes)
+        }
+
+        mutating func take(_ bytes: Int) {
+            takenBytes += bytes
+            takenAppends += 1
+        }
+    }
+
+    /// Takes room in the queue, first come, first served.
+    private func waitForRoom(_ bytes: Int) async throws {
+        let id: Int? = state.withLock { state in
+            if state.roomWaiters.isEmpty, state.hasRoom(bytes, configuration) {
+                state.take(bytes)
+                return nil
+            }
+            return state.takeIdentity()
+        }
+        guard let id else { return }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let outcome: Result<Void, any Error>? = state.withLock { state in
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if state.roomWaiters.isEmpty, state.hasRoom(bytes, configuration) {
+                        state.take(bytes)
+                        return .success(())
+                    }
+                    state.roomWaiters.append(RoomWaiter(id: id, bytes: bytes, continuation: continuation))
+                    return nil
+                }
+                if let outcome { continuation.resume(with: outcome) }
+            }
+        } onCancel: {
+            let waiter: RoomWaiter? = state.withLock { state in
+                state.roomWaiters.firstIndex { $0.id == id }.map { state.roomWaiters.remove(at: $0) }
+            }
+            waiter?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func enqueue(_ change: (inout State) -> Void) {
+        let starts = state.withLock { state in
+            change(&state)
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        if starts { writerQueue.async { [self] in drain() } }
+    }
+
+    /// Works until nothing waits. Runs on `writerQueue` only.
+    private func drain() {
+        while true {
+            let (lookups, group, closers) = state.withLock { state in
+                let lookups = state.lookups
+                state.lookups = []
+                var count = 0
+                var bytes = 0
+                while count < state.appends.count, count == 0 || bytes + state.appends[count].bytes <= configuration.groupBytes {
+                    bytes += state.appends[count].bytes
+                    count += 1
+                }
+                let group = Array(state.appends.prefix(count))
+                state.appends.removeFirst(count)
+                // A close waits for the appends before it.
+                let closers = state.appends.isEmpty ? state.closers : []
+                if state.appends.isEmpty { state.closers = [] }
+                if lookups.isEmpty, group.isEmpty, closers.isEmpty { state.isRunning = false }
+                return (lookups, group, closers)
+            }
+            if lookups.isEmpty, group.isEmpty, closers.isEmpty { return }
+            for lookup in lookups { answer(lookup) }
+            if !group.isEmpty { commit(group) }
+            if !closers.isEmpty { finish(closers) }
+        }
+    }
+
+    private func answer(_ lookup: Lookup) {
+        let outcome: Result<[KeyState?], any Error> = writer.withLock { writer in
+            Result { try writer.current(of: lookup.keys) }
+        }
+        lookup.continuation.resume(with: outcome)
+    }
+
+    private func commit(_ group: [Append]) {
+        let (outcome, view, failure) = writer.withLock { writer in
+            let outcome = Result<[[[Disposition]]], any Error> { try writer.append(group.map(\.batches)) }
+            return (outcome, writer.view, writer.failure)
+        }
+        let bytes = group.reduce(0) { $0 + $1.bytes }
+        publish(view, failure, freeing: (group.count, bytes))
+        switch outcome {
+        case .success(let answers):
+            for (append, answer) in zip(group, answers) { append.continuation.resume(returning: answer) }
+        case .failure(let error):
+            for append in group { append.continuation.resume(throwing: error) }
+        }
+    }
+
+    private func finish(_ closers: [CheckedContinuation<Void, any Error>]) {
+        let (outcome, view, failure) = writer.withLock { writer in
+            let outcome = Result<Void, any Error> { try writer.close() }
+            return (outcome, writer.view, writer.failure)
+        }
+        publish(view, failure, freeing: (0, 0))
+        for closer in closers { closer.resume(with: outcome) }
+    }
+
+    /// Shows readers the new end, wakes those who waited for it, and lets waiting appends in.
+    private func publish(_ view: LogView, _ failure: LogError?, freeing: (appends: Int, bytes: Int)) {
+        let (reached, given, admitted) = state.withLock { state in
+            state.view = view
+            state.failure = failure
+            state.takenAppends -= freeing.appends
+            state.takenBytes -= freeing.bytes
+            var reached: [EndWaiter] = []
+            var given: [EndWaiter] = []
+            for (id, waiter) in state.endWaiters {
+                if waiter.position < view.end {
+                    reached.append(waiter)
+                } else if failure != nil {
+                    given.append(waiter)
+                } else {
+                    continue
+                }
+                state.endWaiters[id] = nil
+            }
+            var admitted: [RoomWaiter] = []
+            while let waiter = state.roomWaiters.first, state.hasRoom(waiter.bytes, configuration) {
+                state.take(waiter.bytes)
+                admitted.append(state.roomWaiters.removeFirst())
+            }
+            return (reached, given, admitted)
+        }
+        for waiter in reached { waiter.continuation.resume(returning: view.end) }
+        if let failure { for waiter in given { waiter.continuation.resume(throwing: failure) } }
+        for waiter in admitted { waiter.continuation.resume() }
+    }
+
+    private func onReader<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            readerQueue.async { continuation.resume(with: Result(catching: body)) }
+        }
+    }
+
+    private static func row(at position: Int64, in batches: [StoredBatch]) -> StoredBatch? {
+        for batch in batches {
+            if let index = batch.positions.firstIndex(of: position) { return batch.gathering([index]) }
+        }
+        return nil
+    }
+}

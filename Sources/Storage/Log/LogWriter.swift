@@ -1,0 +1,201 @@
+import MartletBytes
+package import MartletFrames
+import MartletWorld
+
+/// The event log over files, one step at a time: what the group-committing shell and the simulator both run.
+///
+/// An append writes one block and syncs it; only then it answers. After a failed write or sync nothing can be known of
+/// what is on the disk, so the writer stops for good. A full disk before the sync is no such failure.
+package struct LogWriter: Sendable {
+    let world: World
+    let folder: RelativePath
+    private(set) var core: LogWriterCore
+    private(set) var sealed: [SealedSegment]
+    private(set) var path: RelativePath
+    private(set) var file: any File
+    /// What stopped the writer.
+    package private(set) var failure: LogError?
+    private var pages: GenerationCache<KeyFile.Page, [UInt8]>
+
+    init(
+        world: World, folder: RelativePath, core: LogWriterCore, sealed: [SealedSegment], path: RelativePath,
+        file: any File
+    ) {
+        self.world = world
+        self.folder = folder
+        self.core = core
+        self.sealed = sealed
+        self.path = path
+        self.file = file
+        pages = GenerationCache(costMax: core.configuration.cachedKeyPages)
+    }
+
+    package var end: Int64 { core.catalog.endPosition }
+
+    /// What readers may see now.
+    package var view: LogView {
+        LogView(sealed: sealed, active: LogView.Segment(path: path, file: file, catalog: core.catalog))
+    }
+
+    /// Stores the rows of several appends in one block and answers for each append, batch and row.
+    ///
+    /// - Throws: ``LogError`` `full`, after which it may be tried again; `stopped`, after which it may not.
+    package mutating func append(_ appends: [[RecordBatch]]) throws(LogError) -> [[[Disposition]]] {
+        if let failure { throw failure }
+        if core.isFull { try roll() }
+        let ingestTime = world.clock.now().microseconds
+        let prepared = try remakingKeys { writer throws(LogError) in
+            var pages = writer.pages
+            writer.pages.removeAll()
+            defer { writer.pages = pages }
+            return try writer.core.prepare(appends, ingestTime: ingestTime) { key throws(LogError) in
+                try Self.state(of: key, in: writer.sealed, pages: &pages)
+            }
+        }
+        if !prepared.bytes.isEmpty { try store(prepared) }
+        return prepared.dispositions
+    }
+
+    /// The current versions of keys.
+    package mutating func current(of keys: [Fingerprint]) throws(LogError) -> [KeyState?] {
+        try remakingKeys { writer throws(LogError) in
+            var states: [KeyState?] = []
+            states.reserveCapacity(keys.count)
+            for key in keys {
+                if key == .none {
+                    states.append(nil)
+                } else if let state = writer.core.keys[key] {
+                    states.append(state)
+                } else {
+                    states.append(try Self.state(of: key, in: writer.sealed, pages: &writer.pages))
+                }
+            }
+            return states
+        }
+    }
+
+    /// Marks the end, so that from now on damage to the last block is told from a torn tail; takes no more appends.
+    package mutating func close() throws(LogError) {
+        guard failure == nil else { return }
+        if core.catalog.lastBlock != nil, !core.catalog.endsWithMark {
+            try store(core.prepareMark(ingestTime: world.clock.now().microseconds))
+        }
+        failure = .stopped(nil)
+    }
+
+    /// Does something that reads key files; one whose page is damaged is made again from its segment, once each.
+    private mutating func remakingKeys<Result>(
+        _ body: (inout LogWriter) throws(LogError) -> Result
+    ) throws(LogError) -> Result {
+        var remade: Set<String> = []
+        while true {
+            do throws(LogError) { return try body(&self) } catch {
+                guard let file = error.place?.file, remade.insert(file).inserted,
+                    let index = sealed.firstIndex(where: { "\($0.keys.path)" == file })
+                else { throw error }
+                pages.removeAll()
+                let segment = sealed[index]
+                let (_, keys) = try Self.remakeIndexes(
+                    of: segment.catalog.header, segment.file, in: folder, endPosition: segment.catalog.endPosition,
+                    after: Array(sealed[..<index]), world: world, configuration: core.configuration, pages: &pages)
+                sealed[index].keys = keys
+            }
+        }
+    }
+
+    private mutating func store(_ prepared: LogWriterCore.Prepared) throws(LogError) {
+        do throws(FileError) {
+            try file.write(prepared.bytes, at: prepared.offset)
+        } catch {
+            guard error.kind == .full else { throw stop(error) }
+            // Nothing was promised: the torn block is cut off for certain, so that the answer "not stored" stays true.
+            do throws(FileError) {
+                try file.truncate(to: prepared.offset)
+                try file.sync()
+            } catch { throw stop(error) }
+            throw .full(error)
+        }
+        do throws(FileError) { try file.sync() } catch { throw stop(error) }
+        core.commit(prepared)
+    }
+
+    private mutating func stop(_ cause: FileError) -> LogError {
+        let error = LogError.stopped(cause)
+        failure = error
+        return error
+    }
+
+    /// Seals the active segment and begins the next; a full disk leaves the active one as it is, to be tried again.
+    private mutating func roll() throws(LogError) {
+        do throws(FileError) {
+            let paths = SegmentPaths(folder, firstPosition: core.catalog.header.firstPosition)
+            try Self.writeIndexes(of: core.catalog, keys: core.keys, to: paths, in: world.files)
+            try world.files.syncFolder(folder)
+            let next = core.nextHeader
+            let nextPath = SegmentPaths(folder, firstPosition: next.firstPosition).segment
+            let nextFile = try Self.createSegment(next, at: nextPath, in: world.files)
+            let keyFile = try world.files.open(paths.keys, .read)
+            var keys: KeyFile?
+            do throws(LogError) { keys = try KeyFile.open(paths.keys, keyFile, for: core.catalog) } catch {
+                throw error.cause ?? FileError(.failed, operation: "read back", path: "\(paths.keys)")
+            }
+            guard let keys else { throw FileError(.failed, operation: "read back", path: "\(paths.keys)") }
+            sealed.append(SealedSegment(path: path, file: file, catalog: core.catalog, keys: keys))
+            path = nextPath
+            file = nextFile
+            core = LogWriterCore(
+                SegmentCatalog(next), keys: LogWriterCore.emptyKeys(for: next), configuration: core.configuration)
+        } catch {
+            throw error.kind == .full ? .full(error) : stop(error)
+        }
+    }
+}
+
+extension LogWriter {
+    /// The newest sealed segment that holds a key knows its state.
+    static func state(
+        of key: Fingerprint, in sealed: [SealedSegment], pages: inout GenerationCache<KeyFile.Page, [UInt8]>
+    ) throws(LogError) -> KeyState? {
+        for segment in sealed.reversed() {
+            if let state = try segment.keys.state(of: key, pages: &pages) { return state }
+        }
+        return nil
+    }
+
+    /// Writes the index and key files of a segment whole or not at all; the caller syncs the folder.
+    static func writeIndexes(
+        of catalog: SegmentCatalog, keys: KeyTable, to paths: SegmentPaths, in files: any FileSystem
+    ) throws(FileError) {
+        for (path, bytes) in [(paths.keys, KeyFile.encode(keys, of: catalog)), (paths.index, catalog.encoded())] {
+            let temporary = SegmentPaths.temporary(path)
+            let file = try files.open(temporary, .write)
+            do throws(FileError) {
+                try file.truncate(to: 0)
+                try file.write(bytes, at: 0)
+                try file.sync()
+            } catch {
+                try? files.remove(temporary)
+                throw error
+            }
+            try files.rename(temporary, to: path)
+        }
+    }
+
+    /// Makes an empty segment durable, name included.
+    static func createSegment(
+        _ header: SegmentHeader, at path: RelativePath, in files: any FileSystem
+    ) throws(FileError) -> any File {
+        // A file may be left from a try that found the disk full: it holds no block, since none is written before this returns.
+        let file = try files.open(path, .write)
+        do throws(FileError) {
+            try file.truncate(to: 0)
+            try file.write(header.encoded(), at: 0)
+        } catch {
+            try? files.remove(path)
+            throw error
+        }
+        try file.sync()
+        try files.syncFolder(path.parent)
+        return file
+    }
+}

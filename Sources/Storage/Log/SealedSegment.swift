@@ -1,0 +1,77 @@
+import MartletFrames
+import MartletWorld
+
+/// A segment that will never change again, with the files that index it.
+struct SealedSegment: Sendable {
+    let path: RelativePath
+    let file: any File
+    let catalog: SegmentCatalog
+    var keys: KeyFile
+}
+
+/// The names of a segment's files: its first position in 20 digits, so that names sort as positions do.
+struct SegmentPaths: Sendable {
+    private let folder: RelativePath
+    private let stem: String
+
+    init(_ folder: RelativePath, firstPosition: Int64) {
+        self.folder = folder
+        let digits = String(firstPosition)
+        stem = String(repeating: "0", count: 20 - digits.count) + digits
+    }
+
+    var segment: RelativePath { path(".segment") }
+    var index: RelativePath { path(".index") }
+    var keys: RelativePath { path(".keys") }
+
+    static func temporary(_ path: RelativePath) -> RelativePath {
+        path.parent.appending(path.name + temporarySuffix) ?? path
+    }
+
+    static let temporarySuffix = ".tmp"
+
+    /// The first position that a segment's file name states; nil for another name.
+    static func firstPosition(_ name: String) -> Int64? {
+        guard name.hasSuffix(".segment") else { return nil }
+        let digits = name.dropLast(8)
+        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+        return Int64(digits)
+    }
+
+    private func path(_ suffix: String) -> RelativePath {
+        // Digits and a suffix of ours always are a name.
+        folder.appending(stem + suffix) ?? folder
+    }
+}
+
+extension KeyTable {
+    /// Takes in the rows of a block, in the order of their positions.
+    ///
+    /// - Parameter older: the state of a key in the segments before, asked only where a row ends a version that is not in
+    ///   this table.
+    mutating func add(_ block: BlockBody, older: (Fingerprint) throws -> KeyState?) throws {
+        var metadata: [ChunkMetadata] = []
+        for index in block.chunks.indices { metadata.append(try block.decode(index, schema: nil).metadata) }
+        if metadata.count == 1 {
+            for row in metadata[0].positions.indices { try add(row, of: metadata[0], block.chunks[0].header.kind, older: older) }
+            return
+        }
+        var order: [(position: Int64, chunk: Int, row: Int)] = []
+        for (chunk, part) in metadata.enumerated() {
+            for (row, position) in part.positions.enumerated() { order.append((position, chunk, row)) }
+        }
+        order.sort { $0.position < $1.position }
+        for (_, chunk, row) in order {
+            try add(row, of: metadata[chunk], block.chunks[chunk].header.kind, older: older)
+        }
+    }
+
+    private mutating func add(
+        _ row: Int, of metadata: ChunkMetadata, _ kind: RecordKind, older: (Fingerprint) throws -> KeyState?
+    ) throws {
+        guard let key = metadata.uniqueKeys?[row], key != .none else { return }
+        var current = self[key]
+        if current == nil, kind.supersedes { current = try older(key) }
+        self[key] = .accepting(kind: kind, payload: metadata.payloads[row], at: metadata.positions[row], after: current)
+    }
+}
