@@ -185,6 +185,19 @@ struct TokenStoreTests {
         #expect(paged.count == 21 && paged == paged.sorted() && Set(paged).count == 21)
     }
 
+    @Test("sessions that ended are removed; more of them than the limit never stand in the way")
+    func endedSessions() throws {
+        defer { remove() }
+        for _ in 0..<30 {
+            let code = try store.change { try store.makeSetupCode(in: $0) }
+            _ = try store.change { try store.exchange(setupCode: code, lifetime: .hours(1), from: "a", in: $0) }
+            #expect(try !store.needsSetup())
+            clock.advance(by: .hours(1))
+            #expect(try store.needsSetup())
+        }
+        #expect(try store.list(scope: owner).count == 1)
+    }
+
     @Test("more tokens than the cache holds are all taken")
     func smallCache() throws {
         defer { remove() }

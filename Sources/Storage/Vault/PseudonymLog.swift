@@ -82,7 +82,8 @@ final class PseudonymLog: Sendable {
                     try file.read(at: offset, count: Self.recordHeaderSize + length), fileID: fileID, key: key)
             else {
                 if let later = try Self.laterRecord(in: file, after: offset, number: number, size: size) {
-                    throw VaultError.damaged(path, at: offset, "record \(number) does not open, and another follows at byte \(later)")
+                    throw VaultError.damaged(
+                        path, at: offset, "record \(number) does not open, and another follows at byte \(later)")
                 }
                 try file.truncate(to: offset)
                 try file.sync()
@@ -102,7 +103,9 @@ final class PseudonymLog: Sendable {
         tables = Mutex(loaded)
     }
 
-    func pseudonyms(for identifiers: StringStorage, in space: PseudonymSpace, creating: Bool) throws(VaultError) -> [UInt64?] {
+    func pseudonyms(for identifiers: StringStorage, in space: PseudonymSpace, creating: Bool) throws(VaultError)
+        -> [UInt64?]
+    {
         var found = [UInt64?](repeating: nil, count: identifiers.count)
         let unknown = tables.withLock { Self.lookUp(identifiers, rows: nil, in: $0[space], into: &found) }
         guard creating, !unknown.isEmpty else { return found }
@@ -139,8 +142,13 @@ final class PseudonymLog: Sendable {
         var unknown: [Int] = []
         identifiers.bytes.withUnsafeBytes { bytes in
             func look(_ row: Int) {
-                let slice = UnsafeRawBufferPointer(rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]])
-                if let known = table.row(of: slice) { found[row] = table.pseudonyms[known] } else { unknown.append(row) }
+                let slice = UnsafeRawBufferPointer(
+                    rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]])
+                if let known = table.row(of: slice) {
+                    found[row] = table.pseudonyms[known]
+                } else {
+                    unknown.append(row)
+                }
             }
             if let rows {
                 for row in rows { look(row) }
@@ -154,7 +162,9 @@ final class PseudonymLog: Sendable {
     // MARK: - Appending
 
     /// Gives new pseudonyms, record by record; each record's become visible once it is durable.
-    private func create(_ identifiers: StringStorage, rows: [Int], in space: PseudonymSpace, writer: inout Writer) throws {
+    private func create(_ identifiers: StringStorage, rows: [Int], in space: PseudonymSpace, writer: inout Writer)
+        throws
+    {
         if let cause = writer.stopCause { throw VaultError.stopped(after: cause) }
         let fresh = try freshPseudonyms(for: identifiers, rows: rows, in: space)
         var start = 0
@@ -187,7 +197,8 @@ final class PseudonymLog: Sendable {
             var pseudonym: UInt64
             repeat {
                 pseudonym = random.next()
-            } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym) || known?.contains(pseudonym: pseudonym) == true
+            } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym)
+                || known?.contains(pseudonym: pseudonym) == true
             fresh.insert(identifier, pseudonym: pseudonym)
         }
         return fresh
@@ -207,7 +218,9 @@ final class PseudonymLog: Sendable {
         writer.nextNumber += 1
     }
 
-    private func record(_ table: PseudonymTable, rows: Range<Int>, in space: PseudonymSpace, number: UInt64) throws -> [UInt8] {
+    private func record(_ table: PseudonymTable, rows: Range<Int>, in space: PseudonymSpace, number: UInt64) throws
+        -> [UInt8]
+    {
         var plain = ByteWriter(reserving: rows.count * 24)
         plain.write(Self.assigned)
         plain.write(space.project)
@@ -235,7 +248,9 @@ final class PseudonymLog: Sendable {
     /// The length of the box of the record at an offset; nil if no whole record with that number stands there.
     private static func boxLength(in file: any File, at offset: Int, number: UInt64, size: Int) throws -> Int? {
         let header = try file.read(at: offset, count: recordHeaderSize)
-        guard let (found, length) = parsedHeader(header[...]), found == number, length <= size - offset - recordHeaderSize else {
+        guard let (found, length) = parsedHeader(header[...]), found == number,
+            length <= size - offset - recordHeaderSize
+        else {
             return nil
         }
         return length
