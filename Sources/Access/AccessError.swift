@@ -47,7 +47,8 @@ extension AccessError {
 
     static func tooManyAttempts(retryAfterSeconds: Int) -> Self {
         Self(
-            .tooManyAttempts, "too many requests from this address had no valid token; the next is looked at in \(retryAfterSeconds) s",
+            .tooManyAttempts,
+            "too many requests from this address had no valid token; the next is looked at in \(retryAfterSeconds) s",
             hint: "a request with a valid token is answered at any time")
     }
 
@@ -57,14 +58,16 @@ extension AccessError {
 
     static func denied(_ permission: Permission, principal: Principal, kind: Resource.Kind) -> Self {
         Self(
-            .denied, "\(principal.kind.rawValue) '\(principal.name)' may not use '\(permission.rawValue)' on this \(kind.rawValue)",
+            .denied,
+            "\(principal.kind.rawValue) '\(principal.name)' may not use '\(permission.rawValue)' on this \(kind.rawValue)",
             hint: "ask an administrator for a role that has '\(permission.rawValue)'")
     }
 
     static func cannotGrant(_ permissions: some Collection<Permission>) -> Self {
         let names = permissions.sorted().map(\.rawValue).joined(separator: ", ")
         return Self(
-            .denied, "a token cannot be given more than its maker has: \(names)", hint: "choose a narrower role, or name fewer permissions")
+            .denied, "a token cannot be given more than its maker has: \(names)",
+            hint: "choose a narrower role, or name fewer permissions")
     }
 
     static func invalidName(size: Int, limit: Int) -> Self {
@@ -76,7 +79,9 @@ extension AccessError {
     static let expiryInThePast = Self(.invalid, "a token must expire after now", hint: "give a later time, or none")
 
     static func tooManyTokens(limit: Int) -> Self {
-        Self(.invalid, "there are \(limit) tokens in force, the most there may be", hint: "revoke those that are no longer used")
+        Self(
+            .invalid, "there are \(limit) tokens in force, the most there may be",
+            hint: "revoke those that are no longer used")
     }
 
     static let noToken = Self(

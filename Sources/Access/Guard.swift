@@ -12,7 +12,9 @@ public struct Guard: Sendable {
     /// Proof that the principal may do it.
     ///
     /// - Throws: `denied`.
-    public func scope(for principal: Principal, to permission: Permission, on resource: Resource) throws(AccessError) -> Scope {
+    public func scope(for principal: Principal, to permission: Permission, on resource: Resource) throws(AccessError)
+        -> Scope
+    {
         guard principal.grants.contains(where: { $0.holds(permission, on: resource) }) else {
             throw .denied(permission, principal: principal, kind: resource.kind)
         }
@@ -23,7 +25,8 @@ public struct Guard: Sendable {
     ///
     /// - Parameter principal: the submitter as authentication or the token store gives it at this moment.
     public func renewed(_ scope: Scope, for principal: Principal) throws(AccessError) -> Scope {
-        precondition(principal.kind == scope.principal.kind && principal.id == scope.principal.id, "another principal's scope")
+        precondition(
+            principal.kind == scope.principal.kind && principal.id == scope.principal.id, "another principal's scope")
         return try self.scope(for: principal, to: scope.permission, on: scope.resource)
     }
 }

@@ -50,7 +50,9 @@ public struct Grant: Hashable, Sendable {
     /// Held beyond the role, such as `events.readPersonal`.
     public var including: Set<Permission>
 
-    public init(_ role: Role, in place: Place = .everywhere, only: Set<Permission>? = nil, including: Set<Permission> = []) {
+    public init(
+        _ role: Role, in place: Place = .everywhere, only: Set<Permission>? = nil, including: Set<Permission> = []
+    ) {
         self.role = role
         self.place = place
         self.only = only

@@ -31,7 +31,8 @@ public final class TokenStore: Sendable {
         public var setupCodeLifetime: Timestamp.Span
 
         public init(
-            tokens: Int = 10_000, nameSize: Int = 100, cachedTokens: Int = 4_096, setupCodeLifetime: Timestamp.Span = .hours(24)
+            tokens: Int = 10_000, nameSize: Int = 100, cachedTokens: Int = 4_096,
+            setupCodeLifetime: Timestamp.Span = .hours(24)
         ) {
             self.tokens = tokens
             self.nameSize = nameSize
@@ -82,7 +83,8 @@ public final class TokenStore: Sendable {
         database: any Database, hasher: TokenHasher, world: World, limits: Limits = Limits(),
         attempts: AttemptLimiter.Limits = AttemptLimiter.Limits()
     ) {
-        precondition(limits.tokens > 0 && limits.nameSize > 0 && limits.cachedTokens > 0 && limits.setupCodeLifetime > .zero)
+        precondition(
+            limits.tokens > 0 && limits.nameSize > 0 && limits.cachedTokens > 0 && limits.setupCodeLifetime > .zero)
         self.database = database
         self.hasher = hasher
         self.world = world
@@ -176,7 +178,8 @@ public final class TokenStore: Sendable {
         if allowed.contains(.serverAdmin) { allowed.insert(.eventsReadPersonal) }
         let excess = grant.permissions.subtracting(allowed)
         guard excess.isEmpty else { throw AccessError.cannotGrant(excess) }
-        return try insert(name: name, kind: kind, grant: grant, expires: expires, createdBy: "\(scope.principal)", in: change)
+        return try insert(
+            name: name, kind: kind, grant: grant, expires: expires, createdBy: "\(scope.principal)", in: change)
     }
 
     /// Revokes a token in force.
@@ -186,7 +189,8 @@ public final class TokenStore: Sendable {
     public func revoke(id: String, scope: Scope, in change: Change) throws -> Token {
         try scope.require(.tokensManage, on: .server)
         let now = world.clock.now()
-        guard let row = try change.transaction.row("SELECT * FROM access_tokens WHERE id = \(id) AND revoked IS NULL") else {
+        guard let row = try change.transaction.row("SELECT * FROM access_tokens WHERE id = \(id) AND revoked IS NULL")
+        else {
             throw AccessError.noToken
         }
         try change.transaction.execute("UPDATE access_tokens SET revoked = \(now) WHERE id = \(id)")
@@ -202,7 +206,8 @@ public final class TokenStore: Sendable {
         precondition(limit > 0)
         try scope.require(.tokensManage, on: .server)
         let rows = try read { reader throws in
-            try reader.rows("SELECT * FROM access_tokens WHERE id > \(id ?? "") ORDER BY id LIMIT \(limit)", limit: limit)
+            try reader.rows(
+                "SELECT * FROM access_tokens WHERE id > \(id ?? "") ORDER BY id LIMIT \(limit)", limit: limit)
         }
         var tokens: [Token] = []
         for row in rows { tokens.append(try Self.token(row)) }
@@ -216,11 +221,16 @@ public final class TokenStore: Sendable {
         let now = world.clock.now()
         let rows = try read { reader throws in
             try reader.rows(
-                "SELECT * FROM access_tokens WHERE role = \(Role.admin.rawValue) AND revoked IS NULL", limit: limits.tokens)
+                """
+                SELECT * FROM access_tokens
+                WHERE role = \(Role.admin.rawValue) AND revoked IS NULL AND (expires IS NULL OR expires > \(now))
+                """, limit: limits.tokens)
         }
         for row in rows {
             let token = try Self.token(row)
-            if token.isInForce(at: now), token.grant.place == .everywhere, token.grant.permissions.contains(.serverAdmin) {
+            if token.isInForce(at: now), token.grant.place == .everywhere,
+                token.grant.permissions.contains(.serverAdmin)
+            {
                 return false
             }
         }
@@ -245,18 +255,21 @@ public final class TokenStore: Sendable {
     /// - Parameter lifetime: of the session.
     /// - Throws: `unauthenticated`, or `tooManyAttempts` in its place, alike for a wrong, used or expired code.
     public func exchange(
-        setupCode code: Secret, name: String = "set-up", lifetime: Timestamp.Span, from source: String, in change: Change
+        setupCode code: Secret, name: String = "set-up", lifetime: Timestamp.Span, from source: String,
+        in change: Change
     ) throws -> IssuedToken {
         let now = world.clock.now()
         var isTaken = false
         if TokenText.isWellFormed(code, prefix: TokenText.codePrefix) {
             let hash = hasher.hash(code.utf8)
             isTaken =
-                try change.transaction.execute("DELETE FROM access_setup_codes WHERE hash = \(hash) AND expires > \(now)") == 1
+                try change.transaction.execute(
+                    "DELETE FROM access_setup_codes WHERE hash = \(hash) AND expires > \(now)") == 1
         }
         guard isTaken else { throw refusal(from: source, otherwise: .invalidSetupCode) }
         return try insert(
-            name: name, kind: .session, grant: Grant(.admin), expires: now + lifetime, createdBy: "system:set-up", in: change)
+            name: name, kind: .session, grant: Grant(.admin), expires: now + lifetime, createdBy: "system:set-up",
+            in: change)
     }
 
     // MARK: - Rows
@@ -265,13 +278,19 @@ public final class TokenStore: Sendable {
         name: String, kind: Token.Kind, grant: Grant, expires: Timestamp?, createdBy: String, in change: Change
     ) throws -> IssuedToken {
         let now = world.clock.now()
-        guard !name.isEmpty, name.utf8.count <= limits.nameSize, name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        guard !name.isEmpty, name.utf8.count <= limits.nameSize,
+            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
         else { throw AccessError.invalidName(size: name.utf8.count, limit: limits.nameSize) }
         if let expires, expires <= now { throw AccessError.expiryInThePast }
         let inForce: Int? = try change.transaction.row(
-            "SELECT COUNT(*) AS number FROM access_tokens WHERE revoked IS NULL AND (expires IS NULL OR expires > \(now))")?
-            .value("number")
+            "SELECT COUNT(*) AS number FROM access_tokens WHERE revoked IS NULL AND (expires IS NULL OR expires > \(now))"
+        )?
+        .value("number")
         guard (inForce ?? 0) < limits.tokens else { throw AccessError.tooManyTokens(limit: limits.tokens) }
+
+        // Sessions come and go with each visit; those that ended are of no use to anybody.
+        try change.transaction.execute(
+            "DELETE FROM access_tokens WHERE kind = \(Token.Kind.session.rawValue) AND expires <= \(now)")
 
         let secret = Secret(TokenText.make(TokenText.tokenPrefix, random: world.random))
         let digits = String(world.random.next(), radix: 16)
@@ -316,7 +335,8 @@ public final class TokenStore: Sendable {
                 role, in: project.map(Grant.Place.project) ?? .everywhere, only: try only.map(permissions),
                 including: try permissions(try row.value("permissions_including")))
             return Token(
-                id: try row.value("id"), kind: kind, name: try row.value("name"), prefix: try row.value("prefix"), grant: grant,
+                id: try row.value("id"), kind: kind, name: try row.value("name"), prefix: try row.value("prefix"),
+                grant: grant,
                 created: try row.value("created"), createdBy: try row.value("created_by"),
                 expires: try row.optional("expires"), revoked: try row.optional("revoked"))
         } catch {
@@ -327,7 +347,9 @@ public final class TokenStore: Sendable {
     private static func permissions(_ text: String) throws -> Set<Permission> {
         var permissions: Set<Permission> = []
         for word in text.split(separator: ",") {
-            guard let permission = Permission(rawValue: String(word)) else { throw UnknownWord(column: "permissions", word: String(word)) }
+            guard let permission = Permission(rawValue: String(word)) else {
+                throw UnknownWord(column: "permissions", word: String(word))
+            }
             permissions.insert(permission)
         }
         return permissions

@@ -4,7 +4,8 @@ public struct AuditDetails: Hashable, Sendable {
     public let json: String
 
     /// One value.
-    public enum Value: Hashable, Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
+    public enum Value: Hashable, Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation,
+        ExpressibleByIntegerLiteral,
         ExpressibleByBooleanLiteral
     {
         case text(String)

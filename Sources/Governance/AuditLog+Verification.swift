@@ -33,10 +33,14 @@ extension AuditVerification.Finding: CustomStringConvertible {
         switch self {
         case .changedEntry(let sequence): "entry \(sequence) was changed"
         case .missingEntries(let range):
-            range.count == 1 ? "entry \(range.lowerBound) is missing" : "entries \(range.lowerBound) to \(range.upperBound) are missing"
-        case .rewritten(let after, let through): "entries after \(after), up to \(through), are not those that were signed"
+            range.count == 1
+                ? "entry \(range.lowerBound) is missing"
+                : "entries \(range.lowerBound) to \(range.upperBound) are missing"
+        case .rewritten(let after, let through):
+            "entries after \(after), up to \(through), are not those that were signed"
         case .badCheckpoint(let sequence): "the checkpoint at entry \(sequence) was not signed by this vault"
-        case .missingCheckpoint(let after, let through): "a checkpoint after entry \(after), up to \(through), is missing"
+        case .missingCheckpoint(let after, let through):
+            "a checkpoint after entry \(after), up to \(through), is missing"
         }
     }
 }
@@ -51,7 +55,8 @@ extension AuditLog {
     ///   - findingLimit: findings after which the check stops.
     ///   - pageSize: rows in memory at once.
     /// - Complexity: O(entries); reads one consistent state.
-    public func verify(kept: [AuditCheckpoint] = [], findingLimit: Int = 100, pageSize: Int = 1_000) throws(GovernanceError)
+    public func verify(kept: [AuditCheckpoint] = [], findingLimit: Int = 100, pageSize: Int = 1_000)
+        throws(GovernanceError)
         -> AuditVerification
     {
         precondition(findingLimit > 0 && pageSize > 0)
@@ -110,7 +115,8 @@ extension AuditLog {
 
         while !full() {
             let rows = try reader.rows(
-                "SELECT * FROM audit_entries WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)", limit: pageSize)
+                "SELECT * FROM audit_entries WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)",
+                limit: pageSize)
             for row in rows where !full() {
                 guard let sequence = try? row.value("sequence", as: Int64.self) else {
                     // Such rows sort after all others.
@@ -132,7 +138,8 @@ extension AuditLog {
                 let entry = try? Self.entry(row)
                 let stored: [UInt8]? = try? row.value("hash")
                 if let entry, follows {
-                    let expected = AuditEntry.hash(sequence: sequence, time: entry.time, record: entry.record, after: hash)
+                    let expected = AuditEntry.hash(
+                        sequence: sequence, time: entry.time, record: entry.record, after: hash)
                     follows = expected == entry.hash
                     if !follows { note(.changedEntry(sequence)) }
                 } else if entry == nil {
@@ -157,13 +164,19 @@ extension AuditLog {
                     lastCheckpoint = sequence
                 }
             }
-            if rows.count < pageSize || rows.allSatisfy({ (try? $0.value("sequence", as: Int64.self)) == nil }) { break }
+            if rows.count < pageSize || rows.allSatisfy({ (try? $0.value("sequence", as: Int64.self)) == nil }) {
+                break
+            }
         }
 
         var signedEnd = kept.last?.sequence ?? 0
         while let checkpoint = next, !full() {
             follow(checkpoint)
-            if checkpoint.isSigned(by: publicKey) { signedEnd = max(signedEnd, checkpoint.sequence) } else { note(.badCheckpoint(checkpoint.sequence)) }
+            if checkpoint.isSigned(by: publicKey) {
+                signedEnd = max(signedEnd, checkpoint.sequence)
+            } else {
+                note(.badCheckpoint(checkpoint.sequence))
+            }
             next = try checkpoints.next()
         }
         if signedEnd > last { note(.missingEntries((last + 1)...signedEnd)) }
@@ -187,7 +200,8 @@ private struct CheckpointPages {
     mutating func next() throws -> AuditCheckpoint? {
         if page.isEmpty, !isAtEnd {
             let rows = try reader.rows(
-                "SELECT * FROM audit_checkpoints WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)", limit: pageSize)
+                "SELECT * FROM audit_checkpoints WHERE sequence > \(last) ORDER BY sequence LIMIT \(pageSize)",
+                limit: pageSize)
             page = try rows.map { row in
                 let sequence: Int64 = try row.value("sequence")
                 return (try? AuditCheckpoint(row: row)) ?? AuditCheckpoint(unreadableAt: sequence)

@@ -72,9 +72,12 @@ public final class AuditLog: Sendable {
 
     /// Appends an entry in an open transaction. If this throws, the change must not happen: let the error undo it.
     @discardableResult
-    public func append(_ record: AuditRecord, in transaction: any DatabaseTransaction) throws(GovernanceError) -> AuditEntry {
+    public func append(_ record: AuditRecord, in transaction: any DatabaseTransaction) throws(GovernanceError)
+        -> AuditEntry
+    {
         for (what, text) in [
-            ("actor", record.actor), ("action", record.action), ("resource", record.resource), ("request id", record.requestID ?? ""),
+            ("actor", record.actor), ("action", record.action), ("resource", record.resource),
+            ("request id", record.requestID ?? ""),
         ] where text.utf8.count > limits.fieldSize {
             throw .tooLarge(what, size: text.utf8.count, limit: limits.fieldSize)
         }
@@ -85,7 +88,8 @@ public final class AuditLog: Sendable {
             let last = try transaction.row("SELECT sequence, hash FROM audit_entries ORDER BY sequence DESC LIMIT 1")
             let previous: Int64 = try last?.value("sequence") ?? 0
             let checkpoint: Int64 =
-                try transaction.row("SELECT sequence FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")?.value("sequence") ?? 0
+                try transaction.row("SELECT sequence FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")?.value(
+                    "sequence") ?? 0
             // Appending after a cut tail would hide the cut.
             guard checkpoint <= previous else {
                 throw GovernanceError.damaged("its last entry is \(previous), but \(checkpoint) entries were signed")
@@ -123,7 +127,8 @@ public final class AuditLog: Sendable {
         actor: String, action: String, resource: String, requestID: String? = nil, details: AuditDetails = [:]
     ) throws(GovernanceError) {
         let record = AuditRecord(
-            actor: cut(actor), action: cut(action), resource: cut(resource), outcome: .refused, requestID: requestID.map(cut),
+            actor: cut(actor), action: cut(action), resource: cut(resource), outcome: .refused,
+            requestID: requestID.map(cut),
             details: details.json.utf8.count <= limits.detailsSize ? details : [:])
         let now = world.clock.monotonicNanoseconds()
         try write(coalescer.withLock { $0.refused(record, now: now) })
@@ -198,7 +203,9 @@ public final class AuditLog: Sendable {
     ///   - before: the last sequence of the page before; nil for the first page.
     ///   - limit: the length of a page.
     ///   - scope: `audit.read` on the server.
-    public func entries(_ filter: Filter = Filter(), before: Int64? = nil, limit: Int = 100, scope: Scope) throws -> [AuditEntry] {
+    public func entries(_ filter: Filter = Filter(), before: Int64? = nil, limit: Int = 100, scope: Scope) throws
+        -> [AuditEntry]
+    {
         precondition(limit > 0)
         try scope.require(.auditRead, on: .server)
         var statement: Statement = "SELECT * FROM audit_entries WHERE sequence < \(before ?? Int64.max)"
@@ -220,7 +227,8 @@ public final class AuditLog: Sendable {
     public func latestCheckpoint() throws(GovernanceError) -> AuditCheckpoint? {
         do {
             return try database.read { reader throws in
-                try reader.row("SELECT * FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1").map(AuditCheckpoint.init(row:))
+                try reader.row("SELECT * FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1").map(
+                    AuditCheckpoint.init(row:))
             }
         } catch {
             throw .unavailable(error)
@@ -235,9 +243,12 @@ public final class AuditLog: Sendable {
         let count: Int = try row.value("count")
         guard count > 0 else { throw UnknownOutcome(word: "\(count)") }
         let record = AuditRecord(
-            actor: try row.value("actor"), action: try row.value("action"), resource: try row.value("resource"), outcome: outcome,
-            requestID: try row.optional("request"), details: AuditDetails(storedJSON: try row.value("details")), count: count)
+            actor: try row.value("actor"), action: try row.value("action"), resource: try row.value("resource"),
+            outcome: outcome,
+            requestID: try row.optional("request"), details: AuditDetails(storedJSON: try row.value("details")),
+            count: count)
         return AuditEntry(
-            sequence: try row.value("sequence"), time: try row.value("time"), record: record, storedHash: try row.value("hash"))
+            sequence: try row.value("sequence"), time: try row.value("time"), record: record,
+            storedHash: try row.value("hash"))
     }
 }

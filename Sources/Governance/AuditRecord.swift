@@ -42,10 +42,12 @@ public struct AuditRecord: Hashable, Sendable {
 
     /// The record of an action that a scope allowed.
     public init(
-        _ action: String, under scope: Scope, outcome: AuditOutcome = .allowed, requestID: String? = nil, details: AuditDetails = [:]
+        _ action: String, under scope: Scope, outcome: AuditOutcome = .allowed, requestID: String? = nil,
+        details: AuditDetails = [:]
     ) {
         self.init(
-            actor: "\(scope.principal)", action: action, resource: "\(scope.resource)", outcome: outcome, requestID: requestID,
+            actor: "\(scope.principal)", action: action, resource: "\(scope.resource)", outcome: outcome,
+            requestID: requestID,
             details: details)
     }
 }

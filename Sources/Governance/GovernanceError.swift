@@ -36,11 +36,15 @@ extension GovernanceError: CustomStringConvertible {
 
 extension GovernanceError {
     static func tooLarge(_ what: String, size: Int, limit: Int) -> Self {
-        Self(.tooLarge, "the \(what) of an audit entry has \(size) bytes where at most \(limit) are taken", hint: "name less in it")
+        Self(
+            .tooLarge, "the \(what) of an audit entry has \(size) bytes where at most \(limit) are taken",
+            hint: "name less in it")
     }
 
     static func damaged(_ what: String) -> Self {
-        Self(.damaged, "the audit log takes no entries: \(what)", hint: "run 'martlet audit verify', and restore the database from its backup")
+        Self(
+            .damaged, "the audit log takes no entries: \(what)",
+            hint: "run 'martlet audit verify', and restore the database from its backup")
     }
 
     static func unavailable(_ cause: any Error) -> Self {

@@ -74,7 +74,8 @@ public struct RefusalCoalescer: Sendable {
             due.append(record)
         }
         if others > 0 {
-            due.append(AuditRecord(actor: "several", action: "several", resource: "several", outcome: .refused, count: others))
+            due.append(
+                AuditRecord(actor: "several", action: "several", resource: "several", outcome: .refused, count: others))
         }
         order = []
         repeats = [:]

@@ -98,6 +98,18 @@ struct TokenStoreTests {
         #expect(try store.list(scope: owner).first?.revoked != nil)
     }
 
+    @Test("a look-up that read before a revocation was committed is not kept for those after it")
+    func lookUpDuringRevocation() throws {
+        defer { remove() }
+        let store = self.store
+        let issued = try create()
+        try store.change { change in
+            _ = try store.revoke(id: issued.token.id, scope: owner, in: change)
+            try onAnotherThread { try store.principal(presenting: issued.secret, from: "here") }
+        }
+        #expect(code { try store.principal(presenting: issued.secret, from: "here") } == .unauthenticated)
+    }
+
     @Test("a change that is undone changes nothing, also in the cache")
     func undone() throws {
         defer { remove() }
@@ -171,6 +183,19 @@ struct TokenStoreTests {
             if page.count < 6 { break }
         }
         #expect(paged.count == 21 && paged == paged.sorted() && Set(paged).count == 21)
+    }
+
+    @Test("sessions that ended are removed; more of them than the limit never stand in the way")
+    func endedSessions() throws {
+        defer { remove() }
+        for _ in 0..<30 {
+            let code = try store.change { try store.makeSetupCode(in: $0) }
+            _ = try store.change { try store.exchange(setupCode: code, lifetime: .hours(1), from: "a", in: $0) }
+            #expect(try !store.needsSetup())
+            clock.advance(by: .hours(1))
+            #expect(try store.needsSetup())
+        }
+        #expect(try store.list(scope: owner).count == 1)
     }
 
     @Test("more tokens than the cache holds are all taken")

@@ -245,6 +245,8 @@ struct Mutation: Sendable, CustomTestStringConvertible {
             try $0.run("UPDATE audit_entries SET outcome = 'maybe' WHERE sequence = 64")
         },
         Mutation("request dropped", [.changedEntry(3)]) { try $0.run("UPDATE audit_entries SET request = NULL WHERE sequence = 3") },
+        Mutation("request edited", [.changedEntry(4)]) { try $0.run("UPDATE audit_entries SET request = 'x' WHERE sequence = 4") },
+        Mutation("request emptied", [.changedEntry(5)]) { try $0.run("UPDATE audit_entries SET request = '' WHERE sequence = 5") },
         Mutation("details edited", [.changedEntry(33)]) { try $0.run("UPDATE audit_entries SET details = '{}' WHERE sequence = 33") },
         Mutation("count edited", [.changedEntry(33)]) { try $0.run("UPDATE audit_entries SET count = 2 WHERE sequence = 33") },
         Mutation("time edited", [.changedEntry(33)]) { try $0.run("UPDATE audit_entries SET time = time + 1 WHERE sequence = 33") },

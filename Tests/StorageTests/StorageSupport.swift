@@ -1,4 +1,6 @@
+import Dispatch
 import Foundation
+import Synchronization
 
 /// A folder of one test's own, removed with it.
 final class TemporaryFolder {
@@ -23,4 +25,20 @@ func failure<Failure: Error>(_ type: Failure.Type, _ body: () throws -> some Any
     } catch {
         return error as? Failure
     }
+}
+
+/// Runs a body on a thread of its own and waits for it.
+func onAnotherThread(_ body: @escaping @Sendable () throws -> some Any) throws {
+    let outcome = Outcome()
+    Thread.detachNewThread {
+        do { _ = try body() } catch { outcome.failure.withLock { $0 = error } }
+        outcome.end.signal()
+    }
+    outcome.end.wait()
+    if let failure = outcome.failure.withLock({ $0 }) { throw failure }
+}
+
+private final class Outcome: Sendable {
+    let failure = Mutex<(any Error)?>(nil)
+    let end = DispatchSemaphore(value: 0)
 }

@@ -46,7 +46,9 @@ extension BlobError: CustomStringConvertible {
 
 extension BlobError {
     static func notFound(_ hash: BlobHash) -> Self {
-        Self(.notFound, "no blob has the hash \(hash)", hint: "restore the blobs from the backup that belongs to this database")
+        Self(
+            .notFound, "no blob has the hash \(hash)",
+            hint: "restore the blobs from the backup that belongs to this database")
     }
 
     static func changed(_ hash: BlobHash, found: BlobHash, size: Int) -> Self {
@@ -57,7 +59,9 @@ extension BlobError {
 
     static func tooLarge(size: Int, limit: Int, hash: BlobHash? = nil) -> Self {
         Self(
-            .tooLarge, (hash.map { "the blob \($0)" } ?? "the blob") + " has at least \(size) bytes where at most \(limit) are taken",
+            .tooLarge,
+            (hash.map { "the blob \($0)" } ?? "the blob")
+                + " has at least \(size) bytes where at most \(limit) are taken",
             hint: "raise the limit if this is meant")
     }
 
@@ -70,9 +74,11 @@ extension BlobError {
     /// A failure of the file system below.
     static func file(_ error: FileError) -> Self {
         switch error.kind {
-        case .full: Self(.full, "\(error)", hint: "free space on the disk of the blobs; nothing needs a restart", cause: error)
+        case .full:
+            Self(.full, "\(error)", hint: "free space on the disk of the blobs; nothing needs a restart", cause: error)
         case .notPermitted: Self(.notPermitted, "\(error)", hint: "check the owner of the blob folder", cause: error)
-        case .notFound, .alreadyExists, .failed: Self(.failed, "\(error)", hint: "check the disk, then restart", cause: error)
+        case .notFound, .alreadyExists, .failed:
+            Self(.failed, "\(error)", hint: "check the disk, then restart", cause: error)
         }
     }
 }

@@ -44,7 +44,9 @@ public struct BlobHash: Hashable, Sendable {
 
     init(_ digest: some Sequence<UInt8>) {
         var words: [UInt64] = [0, 0, 0, 0]
-        for (index, byte) in digest.enumerated().prefix(Self.size) { words[index / 8] = words[index / 8] << 8 | UInt64(byte) }
+        for (index, byte) in digest.enumerated().prefix(Self.size) {
+            words[index / 8] = words[index / 8] << 8 | UInt64(byte)
+        }
         self.words = (words[0], words[1], words[2], words[3])
     }
 

@@ -5,7 +5,8 @@ public struct DatabaseError: Error, Sendable {
     /// What kind of failure; the only part that tests and callers compare.
     public struct Code: Hashable, Sendable {
         private enum Raw {
-            case busy, full, notPermitted, failed, stopped, corrupt, duplicate, constraint, statement, wrongType, tooManyRows
+            case busy, full, notPermitted, failed, stopped, corrupt, duplicate, constraint, statement, wrongType,
+                tooManyRows
             case unavailable, foreign, newerSchema, changedMigration, strayMigration
         }
         private let raw: Raw
@@ -99,7 +100,8 @@ extension DatabaseError {
 
     static func strayMigration(_ migration: Migration, touched: String) -> Self {
         Self(
-            .strayMigration, "migration \(migration.number) of '\(migration.part)' touches '\(touched)', which it does not own",
+            .strayMigration,
+            "migration \(migration.number) of '\(migration.part)' touches '\(touched)', which it does not own",
             hint: "tables and indexes of a part begin with '\(migration.part)_'")
     }
 

@@ -153,8 +153,9 @@ public final class SQLiteDatabase: Database {
         try queue.read { connection in
             let application = try Int64.fetchOne(connection, sql: "PRAGMA application_id") ?? 0
             let layout = try Int64.fetchOne(connection, sql: "PRAGMA user_version") ?? 0
-            let objects = try Int64.fetchOne(
-                connection, sql: "SELECT COUNT(*) FROM sqlite_master WHERE name <> 'martlet_migrations'") ?? 0
+            let objects =
+                try Int64.fetchOne(
+                    connection, sql: "SELECT COUNT(*) FROM sqlite_master WHERE name <> 'martlet_migrations'") ?? 0
             guard application == applicationID || (application == 0 && objects == 0) else {
                 throw DatabaseError.foreign(path: path, found: application)
             }
@@ -172,7 +173,9 @@ public final class SQLiteDatabase: Database {
         configuration.label = "martlet.database"
         configuration.prepareDatabase { connection in
             try connection.execute(
-                sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA fullfsync = ON; PRAGMA synchronous = FULL")
+                sql:
+                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA fullfsync = ON; PRAGMA synchronous = FULL"
+            )
         }
         return configuration
     }
@@ -221,7 +224,8 @@ struct SQLiteTransaction: DatabaseTransaction {
         // An automatic index (of a primary key) has no text and goes with its table.
         for row in try rows("SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL", limit: 100_000) {
             objects.insert(
-                SchemaObject(name: try row.value("name"), table: try row.value("tbl_name"), sql: try row.optional("sql")))
+                SchemaObject(
+                    name: try row.value("name"), table: try row.value("tbl_name"), sql: try row.optional("sql")))
         }
         return objects
     }
@@ -268,13 +272,16 @@ struct SQLiteTransaction: DatabaseTransaction {
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return DatabaseError(
-                .busy, "the database is locked by another process", hint: "stop the other process, or try again", cause: error)
+                .busy, "the database is locked by another process", hint: "stop the other process, or try again",
+                cause: error)
         case .SQLITE_FULL:
             return DatabaseError(
-                .full, "the database cannot grow: \(reason)", hint: "free space on its disk; nothing needs a restart", cause: error)
+                .full, "the database cannot grow: \(reason)", hint: "free space on its disk; nothing needs a restart",
+                cause: error)
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return DatabaseError(
-                .notPermitted, "the database cannot be written: \(reason)", hint: "check the owner of its files", cause: error)
+                .notPermitted, "the database cannot be written: \(reason)", hint: "check the owner of its files",
+                cause: error)
         case .SQLITE_IOERR:
             return DatabaseError(
                 .failed, "the database's disk failed: \(reason)", hint: "check the disk, then restart", cause: error)

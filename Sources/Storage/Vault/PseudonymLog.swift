@@ -82,7 +82,8 @@ final class PseudonymLog: Sendable {
                     try file.read(at: offset, count: Self.recordHeaderSize + length), fileID: fileID, key: key)
             else {
                 if let later = try Self.laterRecord(in: file, after: offset, number: number, size: size) {
-                    throw VaultError.damaged(path, at: offset, "record \(number) does not open, and another follows at byte \(later)")
+                    throw VaultError.damaged(
+                        path, at: offset, "record \(number) does not open, and another follows at byte \(later)")
                 }
                 try file.truncate(to: offset)
                 try file.sync()
@@ -102,7 +103,9 @@ final class PseudonymLog: Sendable {
         tables = Mutex(loaded)
     }
 
-    func pseudonyms(for identifiers: StringStorage, in space: PseudonymSpace, creating: Bool) throws(VaultError) -> [UInt64?] {
+    func pseudonyms(for identifiers: StringStorage, in space: PseudonymSpace, creating: Bool) throws(VaultError)
+        -> [UInt64?]
+    {
         var found = [UInt64?](repeating: nil, count: identifiers.count)
         let unknown = tables.withLock { Self.lookUp(identifiers, rows: nil, in: $0[space], into: &found) }
         guard creating, !unknown.isEmpty else { return found }
@@ -139,8 +142,13 @@ final class PseudonymLog: Sendable {
         var unknown: [Int] = []
         identifiers.bytes.withUnsafeBytes { bytes in
             func look(_ row: Int) {
-                let slice = UnsafeRawBufferPointer(rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]])
-                if let known = table.row(of: slice) { found[row] = table.pseudonyms[known] } else { unknown.append(row) }
+                let slice = UnsafeRawBufferPointer(
+                    rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]])
+                if let known = table.row(of: slice) {
+                    found[row] = table.pseudonyms[known]
+                } else {
+                    unknown.append(row)
+                }
             }
             if let rows {
                 for row in rows { look(row) }
@@ -154,33 +162,46 @@ final class PseudonymLog: Sendable {
     // MARK: - Appending
 
     /// Gives new pseudonyms, record by record; each record's become visible once it is durable.
-    private func create(_ identifiers: StringStorage, rows: [Int], in space: PseudonymSpace, writer: inout Writer) throws {
+    private func create(_ identifiers: StringStorage, rows: [Int], in space: PseudonymSpace, writer: inout Writer)
+        throws
+    {
         if let cause = writer.stopCause { throw VaultError.stopped(after: cause) }
-        var fresh = PseudonymTable()
-        let (known, held) = tables.withLock { ($0[space], $0.values.reduce(0) { $0 + $1.count }) }
-        for row in rows {
-            let identifier = identifiers.utf8(row)
-            guard identifier.count <= limits.identifierSize else {
-                throw VaultError.identifierTooLong(size: identifier.count, limit: limits.identifierSize)
-            }
-            if identifier.withUnsafeBytes({ fresh.row(of: $0) }) != nil { continue }
-            guard held + fresh.count < limits.pseudonyms else { throw VaultError.tooManyPseudonyms(limit: limits.pseudonyms) }
-            var pseudonym: UInt64
-            repeat { pseudonym = random.next() } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym)
-                || known?.contains(pseudonym: pseudonym) == true
-            fresh.insert(identifier, pseudonym: pseudonym)
-        }
+        let fresh = try freshPseudonyms(for: identifiers, rows: rows, in: space)
         var start = 0
         while start < fresh.count {
             let rows = start..<min(start + Self.entriesPerRecord, fresh.count)
             try append(try record(fresh, rows: rows, in: space, number: writer.nextNumber), writer: &writer)
             tables.withLock { tables in
-                for row in rows {
-                    tables[space, default: PseudonymTable()].insert(fresh.identifiers.utf8(row), pseudonym: fresh.pseudonyms[row])
-                }
+                // Taken out, so that it is changed in place.
+                var table = tables.removeValue(forKey: space) ?? PseudonymTable()
+                for row in rows { table.insert(fresh.identifiers.utf8(row), pseudonym: fresh.pseudonyms[row]) }
+                tables[space] = table
             }
             start = rows.upperBound
         }
+    }
+
+    /// A random pseudonym for each distinct identifier of the rows, none of them given out before.
+    private func freshPseudonyms(for identifiers: StringStorage, rows: [Int], in space: PseudonymSpace)
+        throws(VaultError) -> PseudonymTable
+    {
+        var fresh = PseudonymTable()
+        let (known, held) = tables.withLock { ($0[space], $0.values.reduce(0) { $0 + $1.count }) }
+        for row in rows {
+            let identifier = identifiers.utf8(row)
+            guard identifier.count <= limits.identifierSize else {
+                throw .identifierTooLong(size: identifier.count, limit: limits.identifierSize)
+            }
+            if identifier.withUnsafeBytes({ fresh.row(of: $0) }) != nil { continue }
+            guard held + fresh.count < limits.pseudonyms else { throw .tooManyPseudonyms(limit: limits.pseudonyms) }
+            var pseudonym: UInt64
+            repeat {
+                pseudonym = random.next()
+            } while pseudonym == 0 || fresh.contains(pseudonym: pseudonym)
+                || known?.contains(pseudonym: pseudonym) == true
+            fresh.insert(identifier, pseudonym: pseudonym)
+        }
+        return fresh
     }
 
     private func append(_ record: [UInt8], writer: inout Writer) throws {
@@ -197,7 +218,9 @@ final class PseudonymLog: Sendable {
         writer.nextNumber += 1
     }
 
-    private func record(_ table: PseudonymTable, rows: Range<Int>, in space: PseudonymSpace, number: UInt64) throws -> [UInt8] {
+    private func record(_ table: PseudonymTable, rows: Range<Int>, in space: PseudonymSpace, number: UInt64) throws
+        -> [UInt8]
+    {
         var plain = ByteWriter(reserving: rows.count * 24)
         plain.write(Self.assigned)
         plain.write(space.project)
@@ -225,7 +248,9 @@ final class PseudonymLog: Sendable {
     /// The length of the box of the record at an offset; nil if no whole record with that number stands there.
     private static func boxLength(in file: any File, at offset: Int, number: UInt64, size: Int) throws -> Int? {
         let header = try file.read(at: offset, count: recordHeaderSize)
-        guard let (found, length) = parsedHeader(header[...]), found == number, length <= size - offset - recordHeaderSize else {
+        guard let (found, length) = parsedHeader(header[...]), found == number,
+            length <= size - offset - recordHeaderSize
+        else {
             return nil
         }
         return length

@@ -63,7 +63,8 @@ struct PseudonymTable {
     private mutating func place(_ row: Int) {
         let mask = slots.count - 1
         var slot = identifiers.bytes.withUnsafeBytes { bytes in
-            Self.hash(UnsafeRawBufferPointer(rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]])) & mask
+            Self.hash(UnsafeRawBufferPointer(rebasing: bytes[identifiers.offsets[row]..<identifiers.offsets[row + 1]]))
+                & mask
         }
         while slots[slot] != 0 { slot = (slot + 1) & mask }
         slots[slot] = UInt32(row + 1)

@@ -81,7 +81,8 @@ public struct FileRootKey: RootKeyProvider {
             }
             let body = bytes.dropLast(4)
             var reader = ByteReader(bytes.suffix(4))
-            guard bytes.count == Self.magic.count + 1 + RootKey.size + 4, try reader.readFixed(UInt32.self) == CRC32C.checksum(body),
+            guard bytes.count == Self.magic.count + 1 + RootKey.size + 4,
+                try reader.readFixed(UInt32.self) == CRC32C.checksum(body),
                 let key = RootKey(bytes: Array(body.suffix(RootKey.size)))
             else {
                 throw VaultError.damaged(path, at: 0, "its length or checksum is wrong")

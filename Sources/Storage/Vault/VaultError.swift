@@ -4,7 +4,9 @@ internal import MartletWorld
 public struct VaultError: Error, Sendable {
     /// What kind of failure; the only part that tests and callers compare.
     public struct Code: Hashable, Sendable {
-        private enum Raw { case keyMissing, wrongKey, damaged, newerFormat, tooLarge, unreadable, full, failed, stopped, notPermitted }
+        private enum Raw {
+            case keyMissing, wrongKey, damaged, newerFormat, tooLarge, unreadable, full, failed, stopped, notPermitted
+        }
         private let raw: Raw
         private init(_ raw: Raw) { self.raw = raw }
 
@@ -54,17 +56,22 @@ extension VaultError {
     static func keyMissing(_ path: RelativePath) -> Self {
         Self(
             .keyMissing, "the vault exists but its root key '\(path)' does not",
-            hint: "put the key file back from where it is kept; without it the vault cannot be opened, and no new key is made over it")
+            hint:
+                "put the key file back from where it is kept; without it the vault cannot be opened, and no new key is made over it"
+        )
     }
 
     static func wrongKey(_ path: RelativePath) -> Self {
         Self(
             .wrongKey, "'\(path)' does not open with this root key",
-            hint: "use the root key that was made with this vault; if the key is right, the file was changed: restore it")
+            hint:
+                "use the root key that was made with this vault; if the key is right, the file was changed: restore it")
     }
 
     static func damaged(_ path: RelativePath, at offset: Int, _ what: String) -> Self {
-        Self(.damaged, "'\(path)' is damaged at byte \(offset): \(what)", hint: "restore the vault from its backup; nothing was changed")
+        Self(
+            .damaged, "'\(path)' is damaged at byte \(offset): \(what)",
+            hint: "restore the vault from its backup; nothing was changed")
     }
 
     static func newerFormat(_ path: RelativePath, found: Int, known: Int) -> Self {
@@ -80,7 +87,9 @@ extension VaultError {
     }
 
     static func tooManyPseudonyms(limit: Int) -> Self {
-        Self(.tooLarge, "the vault holds \(limit) pseudonyms, the most it takes", hint: "raise the limit if memory allows")
+        Self(
+            .tooLarge, "the vault holds \(limit) pseudonyms, the most it takes",
+            hint: "raise the limit if memory allows")
     }
 
     static func unreadable(at location: String) -> Self {
@@ -98,9 +107,11 @@ extension VaultError {
     /// A failure of the file system below.
     static func file(_ error: FileError) -> Self {
         switch error.kind {
-        case .full: Self(.full, "\(error)", hint: "free space on the disk of the vault; nothing needs a restart", cause: error)
+        case .full:
+            Self(.full, "\(error)", hint: "free space on the disk of the vault; nothing needs a restart", cause: error)
         case .notPermitted: Self(.notPermitted, "\(error)", hint: "check the owner of the vault folder", cause: error)
-        case .notFound, .alreadyExists, .failed: Self(.failed, "\(error)", hint: "check the disk, then restart", cause: error)
+        case .notFound, .alreadyExists, .failed:
+            Self(.failed, "\(error)", hint: "check the disk, then restart", cause: error)
         }
     }
 }

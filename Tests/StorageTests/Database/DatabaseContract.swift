@@ -90,9 +90,7 @@ struct DatabaseContract {
         try database.write { try $0.execute("INSERT INTO shop_items (name, stock) VALUES ('a', 1)") }
         let counts = try database.read { reader in
             let before = try reader.rows("SELECT name FROM shop_items").count
-            // A writer beside the reader, in a thread of the engine's own.
-            let other = database
-            try other.write { try $0.execute("INSERT INTO shop_items (name, stock) VALUES ('b', 1)") }
+            try onAnotherThread { try database.write { try $0.execute("INSERT INTO shop_items (name, stock) VALUES ('b', 1)") } }
             return (before, try reader.rows("SELECT name FROM shop_items").count)
         }
         #expect(counts.0 == 1 && counts.1 == 1)

@@ -55,6 +55,38 @@ struct VaultTests {
         #expect(files.syncCount == before + 1)
     }
 
+    @Test("callers at one time agree on each identifier's pseudonym")
+    func concurrentCallers() async throws {
+        let files = SimulatedFileSystem(seed: 1)
+        let vault = try Vault(in: Self.world(files), folder: Self.folder)
+        let names = (0..<300).map { "person-\($0)" }
+        let answers = await withTaskGroup(of: [String: UInt64?].self) { group in
+            for shift in 0..<6 {
+                group.addTask {
+                    var answer: [String: UInt64?] = [:]
+                    for start in stride(from: 0, to: 300, by: 50) {
+                        let batch = (0..<50).map { names[(start + $0 * 7 + shift * 50) % 300] }
+                        let given = (try? vault.pseudonyms(for: Self.texts(batch), in: Self.space, creating: true)) ?? []
+                        for (name, pseudonym) in zip(batch, given) { answer[name] = pseudonym }
+                    }
+                    return answer
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        var agreed: [String: UInt64] = [:]
+        for answer in answers {
+            #expect(!answer.isEmpty)
+            for (name, pseudonym) in answer {
+                let pseudonym = try #require(pseudonym)
+                #expect(agreed[name, default: pseudonym] == pseudonym)
+                agreed[name] = pseudonym
+            }
+        }
+        #expect(vault.pseudonymCount(in: Self.space) == agreed.count)
+        #expect(Set(agreed.values).count == agreed.count)
+    }
+
     @Test("no identifier and no key stands in any byte outside memory")
     func byteScan() throws {
         let files = SimulatedFileSystem(seed: 1)
