@@ -1,4 +1,4 @@
-import MartletModels
+public import MartletModels
 
 /// A model version as files: a manifest that names every file by its hash, signed, and the files themselves.
 ///
