@@ -31,7 +31,7 @@ public struct TreeSHAP: Sendable {
     /// Explains one output of one row (missing is NaN).
     ///
     /// - Throws: ``ModelError`` with code `schemaMismatch` if the row has another number of features.
-    /// - Complexity: O(trees × leaves × depth²); one scratch buffer per call.
+    /// - Complexity: O(trees × leaves × depth²); no allocation per node.
     public func contributions(ofRow row: [Float], output: Int = 0) throws(ModelError) -> Contributions {
         precondition(output >= 0 && output < ensemble.outputCount, "no such output")
         let margins = try ensemble.margins(FloatMatrix(rowCount: 1, columnCount: row.count, values: row))
@@ -42,9 +42,13 @@ public struct TreeSHAP: Sendable {
         for (index, tree) in ensemble.trees.enumerated() where tree.output == output {
             base += expectations[index]
             scratch.withUnsafeMutableBufferPointer { scratch in
-                explain(
-                    tree, node: 1, row, &values, scratch, at: 0, length: 0,
-                    adding: PathElement(feature: -1, zeroFraction: 1, oneFraction: 1, weight: 0))
+                values.withUnsafeMutableBufferPointer { values in
+                    row.withUnsafeBufferPointer { row in
+                        explain(
+                            tree, node: 1, row, values, scratch, at: 0, length: 0,
+                            adding: PathElement(feature: -1, zeroFraction: 1, oneFraction: 1, weight: 0))
+                    }
+                }
             }
         }
         return Self.reconciled(margin: margins[output], base: base, values: values)
@@ -64,7 +68,8 @@ public struct TreeSHAP: Sendable {
     /// The path of the caller lies at `start ..< start + length` of the scratch; this call copies it behind itself,
     /// so that the other side starts from the same path.
     private func explain(
-        _ tree: TreeEnsemble.Tree, node: Int, _ row: [Float], _ values: inout [Double],
+        _ tree: TreeEnsemble.Tree, node: Int, _ row: UnsafeBufferPointer<Float>,
+        _ values: UnsafeMutableBufferPointer<Double>,
         _ scratch: UnsafeMutableBufferPointer<PathElement>, at start: Int, length: Int, adding element: PathElement
     ) {
         let mine = start + length
@@ -89,13 +94,17 @@ public struct TreeSHAP: Sendable {
             incoming = (scratch[mine + earlier].zeroFraction, scratch[mine + earlier].oneFraction)
             Self.unwind(scratch, mine, &count, earlier)
         }
-        for child in [hot, cold] {
-            explain(
-                tree, node: child, row, &values, scratch, at: mine, length: count,
-                adding: PathElement(
-                    feature: feature, zeroFraction: incoming.zero * ensemble.share(ofLocal: child, of: (first, second), in: tree),
-                    oneFraction: child == hot ? incoming.one : 0, weight: 0))
-        }
+        // Two calls rather than a loop over both: an array here would be an allocation at every node.
+        let hotShare = ensemble.share(ofLocal: hot, of: (first, second), in: tree)
+        explain(
+            tree, node: hot, row, values, scratch, at: mine, length: count,
+            adding: PathElement(
+                feature: feature, zeroFraction: incoming.zero * hotShare, oneFraction: incoming.one, weight: 0))
+        let coldShare = ensemble.share(ofLocal: cold, of: (first, second), in: tree)
+        explain(
+            tree, node: cold, row, values, scratch, at: mine, length: count,
+            adding: PathElement(
+                feature: feature, zeroFraction: incoming.zero * coldShare, oneFraction: 0, weight: 0))
     }
 
     private static func extend(
