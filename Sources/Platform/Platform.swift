@@ -23,6 +23,8 @@ public final class Platform: Sendable {
         public var deadLettersPerFile = 100_000
         /// Rows of one answer.
         public var pageRows = 10_000
+        /// Predictions answered before they are recorded that may be under way.
+        public var lateRecords = 4_096
 
         public init() {}
     }
@@ -44,6 +46,7 @@ public final class Platform: Sendable {
     let releases = ReleaseTable()
     let versions = VersionTable()
     let runs = RunTable()
+    let lateRecords: LateRecords
     private let lock: any FileLock
 
     /// Guards what is in force, which is replaced as a whole.
@@ -102,6 +105,7 @@ public final class Platform: Sendable {
         tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
+        lateRecords = LateRecords(limit: limits.lateRecords)
         current = Mutex(.nothing)
     }
 

@@ -7,6 +7,8 @@ import MartletStorage
 struct StreamRuntime: Sendable {
     let definition: StreamDefinition
     let parser: ContractParser
+    /// For rows that are only asked about, which may leave fields out.
+    let askedParser: ContractParser
     let fingerprints: RowFingerprints
 
     var name: String { definition.name }
@@ -17,6 +19,7 @@ struct StreamRuntime: Sendable {
         self.definition = definition
         let zone = definition.timeZone
         parser = try ContractParser(definition.contract, localTime: { zone.timestamp(of: $0) })
+        askedParser = try ContractParser(definition.contract.asked, localTime: { zone.timestamp(of: $0) })
         fingerprints = RowFingerprints(stream: definition.name, schema: parser.schema, unique: definition.contract.unique)
     }
 
