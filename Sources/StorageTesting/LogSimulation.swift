@@ -212,7 +212,7 @@ private struct LogSimulation {
         let time = 1_690_000_000_000_000 + Int64.random(in: 0...1_000_000_000, using: &random)
         return LogModel.Record(
             stream: ["a", "b", "stream-c"][Int.random(in: 0..<3, using: &random)],
-            kind: [.event, .event, .event, .prediction][Int.random(in: 0..<4, using: &random)], content: nextContent,
+            kind: [.event, .event, .event, .prediction, .erasure][Int.random(in: 0..<5, using: &random)], content: nextContent,
             eventTime: time, knownTime: Bool.random(using: &random) ? nil : time + 5,
             key: isKeyless ? .none : Fingerprint(high: random.next(), low: UInt64(nextContent)), superseded: nil)
     }

@@ -2,7 +2,7 @@ import MartletFrames
 
 /// The current version of each unique key of one segment, in memory.
 ///
-/// Open addressing over flat arrays, 45 bytes a slot, at most 3/4 full. The hash is seeded, so that keys chosen by a client
+/// Open addressing over flat arrays, 41 bytes a slot, at most 3/4 full. The hash is seeded, so that keys chosen by a client
 /// cannot be made to collide. Payloads of first versions are kept apart, since few keys ever have a second.
 struct KeyTable: Sendable {
     private(set) var count = 0
