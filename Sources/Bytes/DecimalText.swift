@@ -20,8 +20,6 @@ public struct DecimalText: Sendable {
     private let mantissa: UInt64
     /// The power of ten that goes with `mantissa`.
     private let exponent: Int
-    /// Whether digits other than zero were left out of `mantissa`.
-    private let isTruncated: Bool
 
     /// Reads the longest number that starts at an offset; nil if none does.
     public init?(scanning bytes: UnsafeRawBufferPointer, from start: Int, grammar: Grammar) {
@@ -37,7 +35,6 @@ public struct DecimalText: Sendable {
         var mantissa: UInt64 = 0
         var taken = 0
         var exponent = 0
-        var isTruncated = false
         let firstDigit = index
         while index < count, case let digit = bytes[index] &- UInt8(ascii: "0"), digit <= 9 {
             if taken < 19 {
@@ -45,7 +42,6 @@ public struct DecimalText: Sendable {
                 if mantissa != 0 { taken += 1 }
             } else {
                 exponent += 1
-                if digit != 0 { isTruncated = true }
             }
             index += 1
         }
@@ -63,8 +59,6 @@ public struct DecimalText: Sendable {
                     mantissa = mantissa &* 10 &+ UInt64(digit)
                     if mantissa != 0 { taken += 1 }
                     exponent -= 1
-                } else if digit != 0 {
-                    isTruncated = true
                 }
                 next += 1
             }
@@ -97,14 +91,13 @@ public struct DecimalText: Sendable {
         self.isWhole = isWhole
         self.mantissa = mantissa
         self.exponent = exponent
-        self.isTruncated = isTruncated
         self.start = start
         end = index
     }
 
     /// The value of a whole number within 64 bits; nil for every other one, and for `-0`, which no integer is.
     public var int64: Int64? {
-        guard isWhole, exponent == 0, !isTruncated else { return nil }
+        guard isWhole, exponent == 0 else { return nil }
         if isNegative {
             if mantissa == 0 { return nil }
             return mantissa <= UInt64(Int64.max) + 1 ? Int64(truncatingIfNeeded: 0 &- mantissa) : nil
@@ -118,8 +111,9 @@ public struct DecimalText: Sendable {
     /// - Complexity: O(1) and no allocation for up to 15 or so digits and small exponents, as nearly all data has;
     ///   else O(digits) through the standard library.
     public func double(in bytes: UnsafeRawBufferPointer) -> Double {
-        // Clinger's fast path: both parts are exact doubles, so one operation rounds once.
-        if !isTruncated, mantissa <= 1 << 53, -22...22 ~= exponent {
+        // Clinger's fast path: both parts are exact doubles, so one operation rounds once. Where digits were left
+        // out, the mantissa has 19 and is beyond 2^53.
+        if mantissa <= 1 << 53, -22...22 ~= exponent {
             let whole = Double(mantissa)
             let value = exponent < 0 ? whole / Self.powers[-exponent] : whole * Self.powers[exponent]
             return isNegative ? -value : value

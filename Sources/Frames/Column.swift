@@ -64,9 +64,15 @@ public struct Column: Hashable, Sendable {
 
     /// The rows at the given indices, in that order.
     public func gathering(_ rows: [Int]) -> Column {
-        var builder = ColumnBuilder(type, reserving: rows.count)
-        for row in rows { builder.append(from: self, row: row) }
-        return builder.finish()
+        let gathered: Storage = switch storage {
+        case .bool(let bits): .bool(Bitmap(rows.lazy.map { bits[$0] }))
+        case .int64(let values): .int64(rows.map { values[$0] })
+        case .timestamp(let values): .timestamp(rows.map { values[$0] })
+        case .float64(let values): .float64(rows.map { values[$0] })
+        case .string(let strings): .string(strings.gathering(rows))
+        }
+        guard let validity else { return Column(gathered) }
+        return Column(gathered, validity: Bitmap(rows.lazy.map { validity[$0] }))
     }
 
     /// A column of one value in every row; `.missing` gives zeros that are all missing.
@@ -128,6 +134,18 @@ public struct StringStorage: Hashable, Sendable {
 
     public mutating func append(_ string: String) {
         append(utf8: string.utf8)
+    }
+
+    func gathering(_ rows: [Int]) -> StringStorage {
+        var gathered = StringStorage()
+        gathered.offsets.reserveCapacity(rows.count + 1)
+        bytes.withUnsafeBufferPointer { source in
+            for row in rows {
+                gathered.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: source[offsets[row]..<offsets[row + 1]]))
+                gathered.offsets.append(gathered.bytes.count)
+            }
+        }
+        return gathered
     }
 
     /// Appends all texts of another storage, in bulk.

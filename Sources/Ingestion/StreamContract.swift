@@ -7,6 +7,10 @@ public struct StreamContract: Hashable, Sendable {
     public var fields: [ContractField]
     /// A required field of type `timestamp`.
     public var eventTime: String
+    /// Whether the event-time field is no part of the payload but filled at arrival: the stream's events bear no time.
+    ///
+    /// The field is then the last of `fields`, and a payload that has it breaks the contract.
+    public var isTimedByArrival: Bool
     /// The fields that together identify an event; empty if none do.
     public var unique: [String]
     /// The IANA name of the zone in which naive times are read.
@@ -18,7 +22,7 @@ public struct StreamContract: Hashable, Sendable {
 
     public init(
         stream: String, fields: [ContractField], eventTime: String, unique: [String] = [], timeZone: String = "UTC",
-        delay: Timestamp.Span = .zero, ahead: Timestamp.Span = .minutes(5)
+        delay: Timestamp.Span = .zero, ahead: Timestamp.Span = .minutes(5), isTimedByArrival: Bool = false
     ) {
         self.stream = stream
         self.fields = fields
@@ -27,6 +31,7 @@ public struct StreamContract: Hashable, Sendable {
         self.timeZone = timeZone
         self.delay = delay
         self.ahead = ahead
+        self.isTimedByArrival = isTimedByArrival
     }
 
     public var schema: Schema {

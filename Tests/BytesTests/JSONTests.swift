@@ -30,7 +30,7 @@ import Testing
         ("-", .malformed, 0), ("1e400", .numberOutOfRange, 0), ("0x1", .malformed, 1), ("'a'", .malformed, 0),
         ("\"a", .malformed, 0), ("\"a\nb\"", .malformed, 2), ("\"\t\"", .malformed, 1), (#""\x""#, .malformed, 1), (#""\u12g4""#, .malformed, 1),
         (#""\u12""#, .malformed, 1), (#""\ud800""#, .malformed, 1), (#""\ud800\u0041""#, .malformed, 1), (#""\udc00""#, .malformed, 1),
-        (#""\ud800x""#, .malformed, 1), ("\"\\", .malformed, 1), ("[1]x", .malformed, 3), ("// c\n1", .malformed, 0), ("\u{FEFF}1", .malformed, 0),
+        (#""\ud800x""#, .malformed, 1), (#""\udc00\udc00""#, .malformed, 1), ("\"\\", .malformed, 1), ("[1]x", .malformed, 3), ("// c\n1", .malformed, 0), ("\u{FEFF}1", .malformed, 0),
         (#"{"a":1,"a":2}"#, .duplicateKey, 7), (#"{"a":1,"\u0061":2}"#, .duplicateKey, 7), ("[\u{0B}1]", .malformed, 1), ("{1:1}", .malformed, 1),
         (#"{"a":1"#, .malformed, 6), ("[\"a\",", .malformed, 5), ("[1:2]", .malformed, 2), ("tru", .malformed, 0), ("{,}", .malformed, 1),
     ]

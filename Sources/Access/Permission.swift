@@ -1,0 +1,68 @@
+/// One thing that a principal may be allowed to do. A closed set: each route and each operation names one of them.
+public enum Permission: String, CaseIterable, Sendable {
+    case eventsWrite = "events.write"
+    /// Events with pseudonyms in place of the identifiers of persons.
+    case eventsRead = "events.read"
+    /// The identifiers and personal values behind the pseudonyms. No role has it; it is given by name.
+    case eventsReadPersonal = "events.readPersonal"
+    case deadLettersRead = "deadLetters.read"
+    case deadLettersReplay = "deadLetters.replay"
+    case outcomesWrite = "outcomes.write"
+    case featuresRead = "features.read"
+    case datasetsBuild = "datasets.build"
+    case modelsRead = "models.read"
+    case modelsTrain = "models.train"
+    /// Moves aliases and routes: promote and roll back.
+    case modelsPromote = "models.promote"
+    case predict = "predict"
+    case predictionsRead = "predictions.read"
+    case definitionsRead = "definitions.read"
+    case definitionsPlan = "definitions.plan"
+    case definitionsApply = "definitions.apply"
+    /// Metrics, and health beyond whether the server lives.
+    case serverRead = "server.read"
+    case auditRead = "audit.read"
+    case tokensManage = "tokens.manage"
+    case serverAdmin = "server.admin"
+    /// Runs programs of pipelines.
+    case execute = "execute"
+}
+
+extension Permission: Comparable {
+    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A named set of permissions.
+///
+/// | role | may |
+/// | --- | --- |
+/// | viewer | see definitions, models and how the server does |
+/// | scientist | what a viewer may, and read events and features, build datasets, train, predict |
+/// | engineer | what a scientist may, and change definitions, send events and outcomes, mend dead letters |
+/// | operator | what a viewer may, and promote, roll back, predict, run programs, read the audit log |
+/// | admin | everything but read personal data |
+///
+/// Who trains does not promote: neither scientist nor engineer has `models.promote`, and an operator cannot train.
+public enum Role: String, CaseIterable, Sendable {
+    case viewer, scientist, engineer, `operator`, admin
+
+    public var permissions: Set<Permission> {
+        switch self {
+        case .viewer: [.definitionsRead, .modelsRead, .serverRead]
+        case .scientist:
+            Role.viewer.permissions.union([
+                .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
+            ])
+        case .engineer:
+            Role.scientist.permissions.union([
+                .eventsWrite, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
+            ])
+        case .operator:
+            Role.viewer.permissions.union([
+                .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote,
+                .deadLettersRead, .deadLettersReplay, .auditRead, .execute,
+            ])
+        case .admin: Set(Permission.allCases).subtracting([.eventsReadPersonal])
+        }
+    }
+}

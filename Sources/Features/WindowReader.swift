@@ -1,0 +1,458 @@
+internal import MartletFrames
+
+/// Moves from question to question and answers each from an entity's versions.
+///
+/// Holds where the window edges lie and the running sums up to them, so that the next question of the same entity starts
+/// from there. Memory is taken once a batch.
+struct WindowReader {
+    /// Versions that are visible: all that are live now (`isSettled`), or all there are.
+    struct Stretch {
+        var start: Int
+        var end: Int
+        var isSettled: Bool
+    }
+
+    private let arena: VersionArena
+    private let program: ViewProgram
+    private let lanes: UnsafeMutablePointer<Lane>
+    private let cut: Int64
+    private let asKnown: Bool
+    private let nearestEdge: Int64
+
+    private var owner = VersionArena.Entity()
+    /// One an edge: the first version not before it.
+    private let edgePlaces: Slab<Int>
+    /// Whether nothing is hidden, so that what is live now is what is seen.
+    private var isWhole = true
+    /// What is seen of the span of all windows; unused while `isWhole`.
+    private var stretches: [Stretch] = []
+    /// One a point: the place whose running sums it holds, or −1.
+    private let pointPlaces: Slab<Int>
+    private let pointSums: Slab<Moments>
+    private var wide = WideMoments()
+    private var distinct: DistinctCounter
+
+    init(_ arena: VersionArena, cut: Int64, asKnown: Bool) {
+        self.arena = arena
+        program = arena.program
+        self.cut = cut
+        self.asKnown = asKnown
+        nearestEdge = program.edges[program.nearestEdge]
+        lanes = .allocate(capacity: max(arena.lanes.count, 1))
+        for (index, lane) in arena.lanes.enumerated() { (lanes + index).initialize(to: lane) }
+        edgePlaces = Slab(capacity: program.edges.count)
+        pointPlaces = Slab(capacity: program.points.count)
+        pointSums = Slab(capacity: program.points.count)
+        distinct = DistinctCounter()
+    }
+
+    func deallocate() {
+        lanes.deallocate()
+        edgePlaces.deallocate()
+        pointPlaces.deallocate()
+        pointSums.deallocate()
+        wide.deallocate()
+        distinct.deallocate()
+    }
+
+    // MARK: Moving
+
+    /// Turns to an entity; −1 for one that has no events.
+    mutating func begin(entity: Int) {
+        owner = entity < 0 ? VersionArena.Entity() : arena.entities[entity]
+        edgePlaces.fill(owner.count, from: 0, to: program.edges.count)
+        pointPlaces.fill(-1, from: 0, to: program.points.count)
+    }
+
+    /// Turns to a time of the entity.
+    mutating func move(to t: Int64, ownKey: Fingerprint) {
+        for index in 0..<program.edges.count {
+            let (difference, overflow) = t.subtractingReportingOverflow(program.edges[index])
+            edgePlaces[index] = arena.firstVersion(
+                notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: edgePlaces[index])
+        }
+        let isSettled =
+            owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
+        let mayHoldOwn = ownKey != .none && mayHoldOwnVersion(ownKey, t)
+        isWhole = isSettled && !mayHoldOwn
+        if isWhole { return }
+
+        stretches.removeAll(keepingCapacity: true)
+        var place = edgePlaces[program.farthestEdge]
+        let end = edgePlaces[program.nearestEdge]
+        while place < end {
+            // Up to the next version of the row's own event, which it does not see.
+            var stop = end
+            if mayHoldOwn {
+                stop = place
+                while stop < end, arena.fingerprints[owner.start + stop] != ownKey { stop += 1 }
+            }
+            if isSettled {
+                append(place, stop, isSettled: true)
+            } else {
+                look(from: place, to: stop, t)
+            }
+            place = stop + 1
+        }
+    }
+
+    /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
+    private func mayHoldOwnVersion(_ key: Fingerprint, _ t: Int64) -> Bool {
+        guard arena.uniqueKeys.mayContain(key) else { return false }
+        if arena.uniqueKeys.mayHaveMoved(key) { return true }
+        let place = arena.firstVersion(of: key, at: t, owner, from: edgePlaces[0])
+        return !(place < owner.count && arena.times[owner.start + place] == t && arena.fingerprints[owner.start + place] == key)
+    }
+
+    private mutating func append(_ start: Int, _ end: Int, isSettled: Bool) {
+        guard start < end else { return }
+        if let last = stretches.last, last.end == start, last.isSettled == isSettled {
+            stretches[stretches.count - 1].end = end
+        } else {
+            stretches.append(Stretch(start: start, end: end, isSettled: isSettled))
+        }
+    }
+
+    /// Collects what is visible at the question's cut and time; nodes whose changes all are, are taken whole.
+    private mutating func look(from start: Int, to end: Int, _ t: Int64) {
+        let shift = BlockTree.shift
+        var place = start
+        while place < end {
+            var size = 0
+            if place & (BlockTree.fanout - 1) == 0 {
+                for level in 1...BlockTree.levelCount {
+                    let nodeSize = 1 << (shift * level)
+                    guard place & (nodeSize - 1) == 0, place + nodeSize <= end else { break }
+                    let node = (owner.start + place) >> (shift * level)
+                    guard arena.lastPositions[level][node] < cut, !asKnown || arena.lastKnownTimes[level][node] <= t else { break }
+                    size = nodeSize
+                }
+            }
+            if size > 0 {
+                append(place, place + size, isSettled: true)
+                place += size
+                continue
+            }
+            let stop = min((place & ~(BlockTree.fanout - 1)) + BlockTree.fanout, end)
+            while place < stop {
+                if isVisible(owner.start + place, t) { append(place, place + 1, isSettled: false) }
+                place += 1
+            }
+        }
+    }
+
+    /// Whether a version was added and not yet removed at the cut and, if asked, as known at `t`.
+    private func isVisible(_ slot: Int, _ t: Int64) -> Bool {
+        guard arena.positions[slot] < cut, !asKnown || arena.knownTimes[slot] <= t else { return false }
+        guard owner.removedCount > 0, arena.removedPositions[slot] != .max else { return true }
+        let isRemoved = arena.removedPositions[slot] < cut && (!asKnown || arena.removedKnownTimes[slot] <= t)
+        return !isRemoved
+    }
+
+    // MARK: Answering
+
+    mutating func answer(_ row: Int, into answers: Answers) {
+        for (index, step) in program.steps.enumerated() {
+            switch step.function {
+            case .count: answers.set(index, row, UInt64(count(step)))
+            case .sum, .mean, .variance, .stddev: answers.set(index, row, moment(step))
+            case .min, .max:
+                if let key = extreme(step) { answers.set(index, row, key) } else { answers.setMissing(index, row) }
+            case .first, .last:
+                if let word = end(step) { answers.set(index, row, word) } else { answers.setMissing(index, row) }
+            case .distinctCount: answers.set(index, row, UInt64(distinctCount(step)))
+            }
+        }
+    }
+
+    private mutating func count(_ step: ViewProgram.Step) -> Int {
+        let lane = lanes[step.first.lane]
+        guard lane.format.isNarrow else {
+            collectWide(step)
+            return wide.count
+        }
+        return moments(step).count
+    }
+
+    private mutating func moment(_ step: ViewProgram.Step) -> Double? {
+        let format = lanes[step.first.lane].format
+        if format.isNarrow {
+            let total = moments(step)
+            switch step.function {
+            case .sum: return ExactRounding.quotient(total.sum, exponent: format.scale, by: 1)
+            case .mean:
+                guard total.count > 0 else { return nil }
+                return ExactRounding.quotient(total.sum, exponent: format.scale, by: UInt64(total.count))
+            case .variance: return total.variance(scale: format.scale)
+            default: return total.variance(scale: format.scale).map { $0.squareRoot() }
+            }
+        }
+        collectWide(step)
+        switch step.function {
+        case .sum: return wide.quotient(format, by: 1)
+        case .mean: return wide.count > 0 ? wide.quotient(format, by: UInt64(wide.count)) : nil
+        case .variance: return wide.variance(format)
+        default: return wide.variance(format).map { $0.squareRoot() }
+        }
+    }
+
+    @inline(__always) private mutating func moments(_ step: ViewProgram.Step) -> Moments {
+        var total = moments(step.first)
+        if let second = step.second { total.add(moments(second)) }
+        return total
+    }
+
+    @inline(__always) private mutating func moments(_ piece: ViewProgram.Piece) -> Moments {
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        if isWhole {
+            if lanes[piece.lane].isAlwaysPresent, owner.removedCount == 0 {
+                var total = Moments()
+                total.count = near - far
+                return total
+            }
+            var total = runningSums(piece.nearPoint, piece.lane, near)
+            total.subtract(runningSums(piece.farPoint, piece.lane, far))
+            return total
+        }
+        var total = Moments()
+        for stretch in stretches {
+            let start = max(stretch.start, far)
+            let end = min(stretch.end, near)
+            guard start < end else { continue }
+            if stretch.isSettled {
+                total.add(sumsFromBlock(piece.lane, end))
+                total.subtract(sumsFromBlock(piece.lane, start))
+            } else {
+                lanes[piece.lane].accumulate(owner.start + start, owner.start + end, mask: Lane.present, into: &total)
+            }
+        }
+        return total
+    }
+
+    /// What is live before a place, reached from where the point stood or from the block's start, whichever is nearer.
+    @inline(__always) private mutating func runningSums(_ point: Int, _ lane: Int, _ place: Int) -> Moments {
+        let from = pointPlaces[point]
+        if from == place { return pointSums[point] }
+        let result: Moments
+        if from >= 0, abs(place - from) <= place & (BlockTree.fanout - 1) {
+            var moved = Moments()
+            lanes[lane].accumulate(
+                owner.start + min(from, place), owner.start + max(from, place), mask: Lane.present | Lane.removed, into: &moved)
+            var total = pointSums[point]
+            if place > from { total.add(moved) } else { total.subtract(moved) }
+            result = total
+        } else {
+            result = sumsFromBlock(lane, place)
+        }
+        pointPlaces[point] = place
+        pointSums[point] = result
+        return result
+    }
+
+    private func sumsFromBlock(_ lane: Int, _ place: Int) -> Moments {
+        let inBlock = place & (BlockTree.fanout - 1)
+        let blocks = place >> BlockTree.shift
+        var total = blocks == 0 ? Moments() : lanes[lane].stored((owner.start >> BlockTree.shift) + blocks - 1)
+        lanes[lane].accumulate(
+            owner.start + place - inBlock, owner.start + place, mask: Lane.present | Lane.removed, into: &total)
+        return total
+    }
+
+    private mutating func collectWide(_ step: ViewProgram.Step) {
+        wide.clear(lanes[step.first.lane].format)
+        addWide(step.first)
+        if let second = step.second { addWide(second) }
+    }
+
+    private mutating func addWide(_ piece: ViewProgram.Piece) {
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        if isWhole { return addWideLive(piece.lane, far, near) }
+        for stretch in stretches {
+            let start = max(stretch.start, far)
+            let end = min(stretch.end, near)
+            if stretch.isSettled {
+                addWideLive(piece.lane, start, end)
+            } else {
+                lanes[piece.lane].accumulate(
+                    owner.start + start, owner.start + end, mask: Lane.present, into: &wide, subtracting: false)
+            }
+        }
+    }
+
+    private mutating func addWideLive(_ lane: Int, _ start: Int, _ end: Int) {
+        guard start < end else { return }
+        for (place, subtracting) in [(end, false), (start, true)] {
+            let blocks = place >> BlockTree.shift
+            if blocks > 0 {
+                lanes[lane].addStored((owner.start >> BlockTree.shift) + blocks - 1, to: &wide, subtracting: subtracting)
+            }
+            lanes[lane].accumulate(
+                owner.start + (blocks << BlockTree.shift), owner.start + place, mask: Lane.present | Lane.removed, into: &wide,
+                subtracting: subtracting)
+        }
+    }
+}
+
+extension WindowReader {
+    // MARK: Order and distinctness
+
+    /// Calls `body` for each visible stretch of a step's window, old to new; stops when it answers true.
+    @inline(__always)
+    private func forEachStretch(
+        _ step: ViewProgram.Step, reversed: Bool = false,
+        _ body: (_ lane: Int, _ start: Int, _ end: Int, _ isSettled: Bool) -> Bool
+    ) {
+        let pieces = step.second == nil ? 1 : 2
+        for number in 0..<pieces {
+            let isFirst = (number == 0) != (reversed && pieces == 2)
+            guard let piece = isFirst ? step.first : step.second else { return }
+            let far = edgePlaces[piece.farEdge]
+            let near = edgePlaces[piece.nearEdge]
+            if isWhole {
+                if far < near, body(piece.lane, far, near, true) { return }
+                continue
+            }
+            for index in 0..<stretches.count {
+                let stretch = stretches[reversed ? stretches.count - 1 - index : index]
+                let start = max(stretch.start, far)
+                let end = min(stretch.end, near)
+                if start < end, body(piece.lane, start, end, stretch.isSettled) { return }
+            }
+        }
+    }
+
+    private func mask(_ isSettled: Bool) -> UInt8 { isSettled ? Lane.present | Lane.removed : Lane.present }
+
+    /// The word of the least or greatest value.
+    private func extreme(_ step: ViewProgram.Step) -> UInt64? {
+        let isMinimum = step.function == .min
+        var best = isMinimum ? Int64.max : Int64.min
+        var found = false
+        forEachStretch(step) { number, start, end, isSettled in
+            let lane = lanes[number]
+            let mask = mask(isSettled)
+            let tree = isMinimum ? lane.minima : lane.maxima
+            let shift = BlockTree.shift
+            var place = start
+            while place < end {
+                var level = 0
+                if isSettled {
+                    while level < BlockTree.levelCount {
+                        let size = 1 << (shift * (level + 1))
+                        guard place & (size - 1) == 0, place + size <= end else { break }
+                        level += 1
+                    }
+                }
+                if level > 0 {
+                    let key = tree[level][(owner.start + place) >> (shift * level)]
+                    // An empty node holds the neutral key; whether it is one is told by the counts below.
+                    best = isMinimum ? min(best, key) : max(best, key)
+                    place += 1 << (shift * level)
+                } else {
+                    let slot = owner.start + place
+                    if lane.flags[slot] & mask == Lane.present {
+                        let key = lane.orderKey(slot)
+                        best = isMinimum ? min(best, key) : max(best, key)
+                        found = true
+                    }
+                    place += 1
+                }
+            }
+            if !found, best == (isMinimum ? Int64.max : Int64.min) {
+                found = isSettled && liveCount(number, start, end) > 0
+            } else {
+                found = true
+            }
+            return false
+        }
+        guard found else { return nil }
+        let isNumber = lanes[step.first.lane].kind == .number
+        return UInt64(bitPattern: isNumber ? Lane.totalOrder(best) : best)
+    }
+
+    private func liveCount(_ lane: Int, _ start: Int, _ end: Int) -> Int {
+        liveCount(lane, before: end) - liveCount(lane, before: start)
+    }
+
+    private func liveCount(_ lane: Int, before place: Int) -> Int {
+        let blocks = place >> BlockTree.shift
+        var count = blocks == 0 ? 0 : Int(lanes[lane].counts[(owner.start >> BlockTree.shift) + blocks - 1])
+        for slot in (owner.start + (blocks << BlockTree.shift))..<(owner.start + place)
+        where lanes[lane].flags[slot] & (Lane.present | Lane.removed) == Lane.present { count += 1 }
+        return count
+    }
+
+    /// The word of the first or last value.
+    private func end(_ step: ViewProgram.Step) -> UInt64? {
+        var result: UInt64?
+        let isFirst = step.function == .first
+        forEachStretch(step, reversed: !isFirst) { number, start, end, isSettled in
+            let lane = lanes[number]
+            let mask = mask(isSettled)
+            let place = isFirst ? firstPresent(lane, number, start, end, mask) : lastPresent(lane, number, start, end, mask)
+            guard let place else { return false }
+            let slot = owner.start + place
+            result = lane.kind == .bool ? UInt64(lane.flags[slot] & Lane.isTrue) >> 1 : lane.words[slot]
+            return true
+        }
+        return result
+    }
+
+    private func firstPresent(_ lane: Lane, _ number: Int, _ start: Int, _ end: Int, _ mask: UInt8) -> Int? {
+        var place = start
+        while place < end {
+            if lane.flags[owner.start + place] & mask == Lane.present { return place }
+            place += 1
+            guard mask & Lane.removed != 0, place & (BlockTree.fanout - 1) == 0, place < end else { continue }
+            // Leap over blocks that hold nothing: the running counts are sorted.
+            let base = owner.start >> BlockTree.shift
+            let before = lane.counts[base + (place >> BlockTree.shift) - 1]
+            var low = place >> BlockTree.shift
+            var high = end >> BlockTree.shift
+            while low < high {
+                let middle = (low + high) >> 1
+                if lane.counts[base + middle] > before { high = middle } else { low = middle + 1 }
+            }
+            place = low << BlockTree.shift
+        }
+        return nil
+    }
+
+    private func lastPresent(_ lane: Lane, _ number: Int, _ start: Int, _ end: Int, _ mask: UInt8) -> Int? {
+        var place = end
+        while place > start {
+            if lane.flags[owner.start + place - 1] & mask == Lane.present { return place - 1 }
+            place -= 1
+            guard mask & Lane.removed != 0, place & (BlockTree.fanout - 1) == 0, place > start else { continue }
+            // The first block after which the running count is what it is here.
+            let base = owner.start >> BlockTree.shift
+            let block = place >> BlockTree.shift
+            let here = lane.counts[base + block - 1]
+            var low = 0
+            var high = block - 1
+            while low < high {
+                let middle = (low + high) >> 1
+                if lane.counts[base + middle] >= here { high = middle } else { low = middle + 1 }
+            }
+            place = (low + 1) << BlockTree.shift
+        }
+        return nil
+    }
+
+    private mutating func distinctCount(_ step: ViewProgram.Step) -> Int {
+        var counter = distinct
+        counter.clear()
+        forEachStretch(step) { number, start, end, isSettled in
+            let lane = lanes[number]
+            let mask = mask(isSettled)
+            for slot in (owner.start + start)..<(owner.start + end) where lane.flags[slot] & mask == Lane.present {
+                counter.insert(lane.equalityWord(slot))
+            }
+            return false
+        }
+        distinct = counter
+        return counter.count
+    }
+}

@@ -1,0 +1,127 @@
+import MartletBytes
+public import MartletFrames
+public import MartletStorage
+
+/// The rows that broke their contracts, kept in the SQL database until they are mended and brought in.
+///
+/// Their bytes may hold anything, persons' identifiers too, so they are sealed under a key of the vault.
+public struct DeadLetterTable: Sendable {
+    public static let migrations = [
+        Migration(
+            part: "ingestion", number: 1,
+            sql: """
+                CREATE TABLE ingestion_dead_letters (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    stream TEXT NOT NULL,
+                    arrived INTEGER NOT NULL,
+                    reason TEXT NOT NULL,
+                    field TEXT,
+                    source TEXT NOT NULL,
+                    place TEXT NOT NULL,
+                    header TEXT,
+                    history INTEGER NOT NULL,
+                    raw BLOB NOT NULL
+                );
+                CREATE INDEX ingestion_dead_letters_by_stream ON ingestion_dead_letters (stream, id);
+                """)
+    ]
+
+    /// One kept row.
+    public struct Entry: Sendable {
+        public var id: Int64
+        public var stream: String
+        public var arrived: Timestamp
+        public var reason: String
+        public var field: String?
+        public var message: String
+        /// The file or route that it came by.
+        public var source: String
+        /// Where it stood there: `line 7`.
+        public var place: String
+        /// For a row of CSV, the header's cells.
+        public var header: [String]?
+        /// Whether it is a row of history, whose known time follows from its event time.
+        public var isHistory: Bool
+        /// As it came; nil if the vault's key does not open it.
+        public var raw: [UInt8]?
+    }
+
+    /// How rows came in.
+    public struct Origin: Sendable {
+        public var source: String
+        public var header: [String]?
+        public var isHistory: Bool
+
+        public init(source: String, header: [String]?, isHistory: Bool) {
+            self.source = source
+            self.header = header
+            self.isHistory = isHistory
+        }
+    }
+
+    private let vault: Vault
+
+    public init(vault: Vault) {
+        self.vault = vault
+    }
+
+    /// Keeps rows; part of the caller's transaction.
+    public func add(
+        _ letters: [DeadLetter], stream: String, origin: Origin, at time: Timestamp, _ database: any DatabaseTransaction
+    ) throws {
+        let header: String? = origin.header.map { JSONValue.array($0.map(JSONValue.string)).description }
+        for letter in letters {
+            // The value found may identify a person: messages that quote it are sealed with the row.
+            var sealed = ByteWriter()
+            sealed.write(letter.message)
+            sealed.write(lengthPrefixed: letter.raw)
+            let raw = try vault.seal(sealed.bytes, for: .deadLetters, at: stream)
+            try database.execute("""
+                INSERT INTO ingestion_dead_letters (stream, arrived, reason, field, source, place, header, history, raw)
+                VALUES (\(stream), \(time), \(letter.reason.rawValue), \(letter.field), \(origin.source),
+                    \("\(letter.place)"), \(header), \(origin.isHistory), \(raw))
+                """)
+        }
+    }
+
+    /// Oldest first, from after an id.
+    public func list(stream: String?, after id: Int64 = 0, limit: Int, _ database: any DatabaseReader) throws -> [Entry] {
+        let start: Statement = "SELECT * FROM ingestion_dead_letters WHERE id > \(id)"
+        let filter: Statement = if let stream { " AND stream = \(stream)" } else { "" }
+        return try database.rows(start + filter + " ORDER BY id LIMIT \(limit)", limit: limit).map(entry)
+    }
+
+    /// The highest id in use; 0 if none is.
+    public func newest(_ database: any DatabaseReader) throws -> Int64 {
+        try database.row("SELECT COALESCE(MAX(id), 0) AS newest FROM ingestion_dead_letters")?.value("newest") ?? 0
+    }
+
+    /// How many are kept of each stream.
+    public func counts(_ database: any DatabaseReader) throws -> [String: Int] {
+        let rows = try database.rows("SELECT stream, COUNT(*) AS number FROM ingestion_dead_letters GROUP BY stream")
+        var counts: [String: Int] = [:]
+        for row in rows { counts[try row.value("stream")] = try row.value("number") }
+        return counts
+    }
+
+    /// Removes rows that were brought in.
+    public func remove(_ ids: [Int64], _ database: any DatabaseTransaction) throws {
+        for id in ids { try database.execute("DELETE FROM ingestion_dead_letters WHERE id = \(id)") }
+    }
+
+    private func entry(_ row: DatabaseRow) throws -> Entry {
+        let stream: String = try row.value("stream")
+        let header: String? = try row.optional("header")
+        var entry = Entry(
+            id: try row.value("id"), stream: stream, arrived: try row.value("arrived"), reason: try row.value("reason"),
+            field: try row.optional("field"), message: "", source: try row.value("source"), place: try row.value("place"),
+            header: try header.flatMap { try JSONValue(parsing: $0).array?.compactMap(\.string) },
+            isHistory: try row.value("history"), raw: nil)
+        if let opened = try? vault.open(try row.value("raw"), for: .deadLetters, at: stream) {
+            var reader = ByteReader(opened)
+            entry.message = try reader.readString()
+            entry.raw = Array(try reader.readLengthPrefixed())
+        }
+        return entry
+    }
+}

@@ -1,0 +1,69 @@
+import Crypto
+import MartletBytes
+public import MartletFrames
+
+/// The fingerprints by which the log knows rows: of their unique keys and of their payloads.
+///
+/// A fingerprint is the first 16 bytes of the SHA-256 of a purpose, the stream's name and the row's canonical bytes.
+public struct RowFingerprints: Sendable {
+    private let keyRows: CanonicalRows?
+    private let keyIndices: [Int]
+    private let payloadRows: CanonicalRows
+    private let keyPrefix: [UInt8]
+    private let payloadPrefix: [UInt8]
+
+    /// - Parameter unique: the fields that together identify an event; empty if none do.
+    public init(stream: String, schema: Schema, unique: [String]) {
+        keyIndices = unique.compactMap { schema.index(of: $0) }
+        keyRows = keyIndices.isEmpty ? nil : CanonicalRows(Schema(keyIndices.map { schema.fields[$0] }))
+        payloadRows = CanonicalRows(schema)
+        keyPrefix = Self.prefix("key", stream)
+        payloadPrefix = Self.prefix("payload", stream)
+    }
+
+    private static func prefix(_ purpose: String, _ stream: String) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.write(purpose)
+        writer.write(stream)
+        return writer.bytes
+    }
+
+    /// The fingerprint of each row's unique key; `.none` where the stream has none, or where a part of it is missing.
+    public func keys(of rows: Frame) -> [Fingerprint] {
+        guard let keyRows else { return [Fingerprint](repeating: .none, count: rows.rowCount) }
+        let columns = keyIndices.map { rows.columns[$0] }
+        let keyFrame = Frame(Schema(keyIndices.map { rows.schema.fields[$0] }), columns, rowCount: rows.rowCount)
+        var writer = ByteWriter(reserving: 128)
+        return (0..<rows.rowCount).map { row in
+            if columns.contains(where: { $0.isMissing(row) }) { return .none }
+            writer.removeAll(keepingCapacity: true)
+            writer.write(contentsOf: keyPrefix)
+            keyRows.write(row, of: keyFrame, into: &writer)
+            return Fingerprint(sha256Of: writer.bytes)
+        }
+    }
+
+    /// The fingerprint of each row's payload.
+    public func payloads(of rows: Frame) -> [Fingerprint] {
+        var writer = ByteWriter(reserving: 256)
+        return (0..<rows.rowCount).map { row in
+            writer.removeAll(keepingCapacity: true)
+            writer.write(contentsOf: payloadPrefix)
+            payloadRows.write(row, of: rows, into: &writer)
+            return Fingerprint(sha256Of: writer.bytes)
+        }
+    }
+}
+
+extension Fingerprint {
+    /// The first 16 bytes of the bytes' SHA-256.
+    public init(sha256Of bytes: [UInt8]) {
+        let (high, low) = SHA256.hash(data: bytes).withUnsafeBytes { digest in
+            (
+                UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+                UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        self.init(high: high, low: low)
+    }
+}

@@ -1,0 +1,92 @@
+public import MartletDefinitions
+
+/// A project's own settings, from `martlet.yaml`; everything in it may be left out.
+public struct ProjectDefinition: Definition {
+    /// A place where something is kept.
+    public enum Store: String, Hashable, Sendable, CaseIterable {
+        case database, log, blobs, online, lake
+
+        /// The address of the embedded store.
+        public var standard: String {
+            switch self {
+            case .database: "sqlite:"
+            case .log, .blobs, .lake: "file:"
+            case .online: "memory:"
+            }
+        }
+    }
+
+    public let name: String
+    public let place: SourcePlace
+    /// The address of every store.
+    public let stores: [Store: String]
+    /// For people; empty if there is none.
+    public let doc: String
+
+    /// What holds where there is no `martlet.yaml`.
+    public static let standard = ProjectDefinition(
+        name: "project", place: SourcePlace(file: ProjectSource.projectFile, line: 1, column: 1),
+        stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), doc: "")
+
+    public var canonical: CanonicalValue {
+        .map(["stores": .map(stores.map { ($0.key.rawValue, .text($0.value)) })])
+    }
+
+    /// The kind `project` with its keys.
+    public static let kind = DefinitionKind(
+        name: "project", folder: "",
+        summary: "The file `martlet.yaml` at the top of a project names it. It may be left out.",
+        example: """
+            project: shop
+            """,
+        tables: [keys, storeKeys])
+
+    static let keys = KeyTable(
+        "a project",
+        keys: [
+            .required("project", "name", "Its name."),
+            .optional("stores", "map", standard: "everything embedded, below `.martlet/`", "Where things are kept."),
+            .optional("doc", "text", "What it is, for people. No part of its version."),
+        ])
+
+    static let storeKeys = KeyTable(
+        "the stores of a project", "Each takes the address of the embedded store.",
+        keys: Store.allCases.map { store in
+            let what =
+                switch store {
+                case .database: "Registry, routes, releases, audit."
+                case .log: "Events, predictions, outcomes."
+                case .blobs: "Model packages and other large bytes."
+                case .online: "The features' state for live reads."
+                case .lake: "Tables for analysis."
+                }
+            return .optional(store.rawValue, "`\(store.standard)`", standard: "`\(store.standard)`", what)
+        })
+
+    static func read(_ block: Block, errors: ErrorCollector) -> ProjectDefinition? {
+        let before = errors.count
+        guard block.place.file == ProjectSource.projectFile else {
+            errors.add(
+                .conflict, at: block.namePlace, "a project is named in '\(block.place.file)'",
+                hint: "name it in '\(ProjectSource.projectFile)' at the top of the project")
+            return nil
+        }
+        guard var map = MapReader(block.node, keys, title: block.title, errors: errors) else { return nil }
+        _ = map.node("project")
+        let storesNode = map.node("stores")
+        let doc = map.text("doc")?.value ?? ""
+        map.finish()
+        if let storesNode, var stores = MapReader(storesNode, storeKeys, title: "the stores of \(block.title)", errors: errors) {
+            for store in Store.allCases {
+                guard let address = stores.text(store.rawValue), address.value != store.standard else { continue }
+                errors.add(
+                    .wrongValue, at: address.place,
+                    "the store '\(store.rawValue)' of \(block.title) cannot be '\(address.value.shortened(to: 60))'", found: address.value,
+                    expected: store.standard, hint: "this program keeps it in '\(store.standard)'")
+            }
+            stores.finish()
+        }
+        guard errors.count == before else { return nil }
+        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, doc: doc)
+    }
+}

@@ -1,0 +1,82 @@
+public import MartletDefinitions
+internal import MartletFeatureStore
+internal import MartletFrames
+internal import MartletIngestion
+internal import MartletServing
+public import MartletTraining
+
+/// Checks a project's files as a whole and shows what they would change. Pure: texts in, plans or mistakes out.
+public enum ProjectPlan {
+    /// Every kind that exists. An endpoint names a model by its word, so it stands before it.
+    public static let kinds = KindRegistry([
+        EndpointDefinition.kind, ModelDefinition.kind, FeatureViewDefinition.kind, StreamDefinition.kind, ProjectDefinition.kind,
+    ])
+
+    /// Checks every definition.
+    ///
+    /// - Parameters:
+    ///   - trainers: those that this program has.
+    ///   - metrics: those that this program has.
+    /// - Throws: every mistake found, with its place; a mistake in one definition does not hide those of others, nor is it
+    ///   told again where the definition is used.
+    public static func check(
+        _ source: ProjectSource, trainers: [TrainerDescription] = [.xgboost], metrics: [MetricDescription] = MetricDescription.all,
+        limits: DefinitionLimits = .init()
+    ) throws(DefinitionErrors) -> CheckedProject {
+        let errors = ErrorCollector(limit: limits.errors)
+        let blocks = Block.read(source, kinds: kinds, limits: limits, errors: errors)
+        func of(_ kind: DefinitionKind) -> [Block] { blocks.filter { $0.kind == kind.name } }
+        // What a file that cannot be read would define is not known, so nothing is called unknown for want of it.
+        if !errors.isEmpty { errors.muted = [.unknownName, .expression] }
+
+        let projectBlocks = of(ProjectDefinition.kind)
+        let projects = projectBlocks.compactMap { ProjectDefinition.read($0, errors: errors) }
+        if let second = projectBlocks.dropFirst().first {
+            errors.add(.duplicate, at: second.namePlace, "the project has two names", hint: "keep one")
+        }
+
+        var streams: [String: StreamDefinition] = [:]
+        var brokenStreams: Set<String> = []
+        for block in of(StreamDefinition.kind) {
+            if let stream = StreamDefinition.read(block, errors: errors) {
+                streams[stream.name] = stream
+            } else {
+                brokenStreams.insert(block.name)
+            }
+        }
+        let catalog = FeatureCatalog(
+            of(FeatureViewDefinition.kind), streams: streams, brokenStreams: brokenStreams, errors: errors)
+
+        let surroundings = ModelDefinition.Surroundings(
+            streams: streams, brokenStreams: brokenStreams, catalog: catalog, trainers: trainers, metrics: metrics)
+        var models: [ModelDefinition] = []
+        var brokenModels: Set<String> = []
+        for block in of(ModelDefinition.kind) {
+            if let model = ModelDefinition.read(block, in: surroundings, errors: errors) {
+                models.append(model)
+            } else {
+                brokenModels.insert(block.name)
+            }
+        }
+        let tasks = Dictionary(uniqueKeysWithValues: models.map { ($0.name, answer(of: $0.task)) })
+        let endpoints = of(EndpointDefinition.kind).compactMap {
+            EndpointDefinition.read($0, models: tasks, brokenModels: brokenModels, errors: errors)
+        }
+        guard errors.isEmpty else { throw errors.collected }
+        return CheckedProject(
+            project: projects.first ?? .standard, streams: streams.values.sorted { $0.name < $1.name },
+            views: catalog.views.values.sorted { $0.name < $1.name }, models: models.sorted { $0.name < $1.name },
+            endpoints: endpoints.sorted { $0.name < $1.name })
+    }
+
+    private static func answer(of task: ModelTask) -> EndpointDefinition.AnsweringTask {
+        switch task {
+        case .binary: .probability
+        case .multiclass: .labels
+        case .regression: .number
+        }
+    }
+
+    /// The reference page of the users' files.
+    public static var referencePage: String { ReferencePage.markdown(kinds) }
+}

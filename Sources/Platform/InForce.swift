@@ -1,0 +1,96 @@
+import MartletDefinitions
+import MartletFeatureStore
+import MartletFrames
+import MartletIngestion
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletTraining
+
+/// Everything that a release puts in force, compiled and loaded: an immutable value that is replaced as a whole.
+struct InForce: Sendable {
+    /// Nil before the first apply.
+    var release: Release?
+    var source: ProjectSource
+    var project: CheckedProject?
+    var streams: [String: StreamRuntime]
+    var endpoints: [String: EndpointRuntime]
+
+    static let nothing = InForce(release: nil, source: ProjectSource([]), project: nil, streams: [:], endpoints: [:])
+}
+
+/// An endpoint in force: its definition and the model behind it.
+struct EndpointRuntime: Sendable {
+    var definition: EndpointDefinition
+    /// Nil while the alias names no version.
+    var model: ServedModel?
+}
+
+extension Platform {
+    /// Loads what the database says is in force; at the start.
+    func loadCurrentRelease() async throws {
+        guard let release = try database.read({ try releases.current($0) }) else { return }
+        let next = try load(release)
+        try await features.setViews(try viewsToKeep(for: next))
+        putInForce(next)
+    }
+
+    /// Compiles a release's definitions and loads its models; changes nothing.
+    func load(_ release: Release) throws -> InForce {
+        let source = try projectSource(release.source)
+        let project = try ProjectPlan.check(source)
+        var next = InForce(release: release, source: source, project: project, streams: [:], endpoints: [:])
+        for stream in project.streams { next.streams[stream.name] = try StreamRuntime(stream) }
+        var loaded: [String: ServedModel] = [:]
+        for endpoint in project.endpoints {
+            var runtime = EndpointRuntime(definition: endpoint, model: nil)
+            let number: Int? =
+                switch endpoint.model.version {
+                case .alias(let alias): release.version(of: endpoint.model.model, alias: alias)
+                case .number(let number): Int(number)
+                }
+            if let number {
+                let key = "\(endpoint.model.model)@\(number)"
+                let model = try loaded[key] ?? servedModel(endpoint.model.model, number)
+                loaded[key] = model
+                runtime.model = model
+            }
+            next.endpoints[endpoint.name] = runtime
+        }
+        return next
+    }
+
+    /// The views whose states must be folded: of the definitions in force, of every model behind an alias or an
+    /// endpoint, and of what one rollback would put in force, so that it is instant.
+    func viewsToKeep(for next: InForce) throws -> [FeatureStore.View] {
+        var views: [String: FeatureStore.View] = [:]
+        func keep(_ project: CheckedProject) {
+            for view in project.views {
+                guard case .aggregate(let plan, _) = view.body else { continue }
+                let hash = DefinedVersion(view).hash.description
+                views[hash] = FeatureStore.View(hash: hash, plan: plan)
+            }
+        }
+        if let project = next.project { keep(project) }
+        for endpoint in next.endpoints.values { if let model = endpoint.model { keep(model.project) } }
+        if let release = next.release, let previous = try previousRelease(of: release) {
+            let before = try load(previous)
+            if let project = before.project { keep(project) }
+            for endpoint in before.endpoints.values { if let model = endpoint.model { keep(model.project) } }
+        }
+        return views.values.sorted { $0.hash < $1.hash }
+    }
+
+    private func previousRelease(of release: Release) throws -> Release? {
+        do {
+            return try database.read { try releases.content(before: release, $0) }
+        } catch let error as RegistryError where error.code == .nothingToRollBack {
+            return nil
+        }
+    }
+
+    /// The project's files as a blob holds them.
+    func projectSource(_ blob: String) throws -> ProjectSource {
+        try ProjectSource(blob: blobs.read(blobHash(blob), limit: 64 << 20))
+    }
+}

@@ -1,0 +1,121 @@
+public import MartletAccess
+public import MartletDefinitions
+import MartletFeatureStore
+public import MartletGovernance
+public import MartletPlan
+public import MartletRegistry
+import MartletStorage
+
+/// What applying the project's files would change.
+public struct PlanReport: Sendable {
+    public var project: CheckedProject
+    public var applied: DefinitionSet
+    /// As a person reads it.
+    public var text: String
+    public var difference: DefinitionDifference
+
+    public var changesNothing: Bool { difference.isEmpty }
+}
+
+extension Platform {
+    /// Checks the project's files and compares them with what is in force.
+    ///
+    /// - Throws: ``DefinitionErrors`` with every mistake and its place.
+    public func plan(scope: Scope) throws -> PlanReport {
+        try scope.require(.definitionsPlan, on: .project(project))
+        let source = try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds)
+        return try report(ProjectPlan.check(source))
+    }
+
+    private func report(_ checked: CheckedProject) -> PlanReport {
+        let applied = inForce.project?.definitions ?? .empty
+        return PlanReport(
+            project: checked, applied: applied, text: ProjectPlan.text(checked, applied: applied),
+            difference: DefinitionDifference(from: applied, to: checked.definitions))
+    }
+
+    /// Puts the project's files in force: new views are folded first, then one commit, then the switch.
+    ///
+    /// - Parameter progress: how far the folding of new views is.
+    /// - Returns: what changed, and the release; nil if nothing changed, for then there is none.
+    public func apply(
+        reason: String?, requestID: String?, scope: Scope, progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in }
+    ) async throws -> (report: PlanReport, release: Release?) {
+        try scope.require(.definitionsApply, on: .project(project))
+        return try await releasing.hold { () async throws in
+            let source = try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds)
+            let report = report(try ProjectPlan.check(source))
+            let before = inForce
+            if report.changesNothing, before.release != nil { return (report, nil) }
+            try refuseBreakingChanges(from: before, to: report.project)
+            let blob = try blobs.put(source.blob)
+            let release = try await makeRelease(
+                .apply, source: "\(blob)", definitions: "\(report.project.definitions.hash)",
+                aliases: before.release?.aliases ?? [:], reason: reason, requestID: requestID, scope: scope, progress: progress)
+            return (report, release)
+        }
+    }
+
+    /// What is stored under a stream cannot be read under another type or key; such a change needs a stream of its own.
+    private func refuseBreakingChanges(from before: InForce, to project: CheckedProject) throws {
+        for stream in project.streams {
+            guard let old = before.streams[stream.name] else { continue }
+            for field in stream.contract.fields {
+                guard let known = old.contract.fields.first(where: { $0.name == field.name }) else {
+                    guard field.isOptional else {
+                        throw PlatformError(
+                            .conflict, "stream '\(stream.name)' has events without the new field '\(field.name)'",
+                            place: "\(stream.place)", hint: "make it optional, or begin another stream")
+                    }
+                    continue
+                }
+                guard known.type == field.type, known.isSubject == field.isSubject else {
+                    throw PlatformError(
+                        .conflict,
+                        "field '\(field.name)' of stream '\(stream.name)' is stored as \(known.type.rawValue)\(known.isSubject ? " (personal)" : "")",
+                        place: "\(stream.place)", hint: "give the new form another name, or begin another stream")
+                }
+            }
+            guard stream.contract.unique == old.contract.unique, stream.contract.eventTime == old.contract.eventTime else {
+                throw PlatformError(
+                    .conflict, "the key or the time of stream '\(stream.name)' cannot change while it has events",
+                    place: "\(stream.place)", hint: "begin another stream and load its history")
+            }
+        }
+    }
+
+    /// Loads what a release would hold, folds its views, commits it with its audit entry, and switches to it.
+    ///
+    /// A crash before the commit leaves the old release in force, one after it the new; there is nothing between.
+    func makeRelease(
+        _ action: Release.Action, source: String, definitions: String, aliases: [String: [String: Int]], reason: String?,
+        requestID: String?, restores: Int? = nil, scope: Scope,
+        progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in }
+    ) async throws -> Release {
+        let base = inForce.release
+        let number = try database.read { try releases.nextNumber($0) }
+        let draft = Release(
+            number: number, created: world.clock.now(), actor: "\(scope.principal)", action: action, reason: reason,
+            source: source, definitions: definitions, aliases: aliases, restores: restores)
+        let next = try load(draft)
+        // What is in force stays folded until the switch, so both sets are kept until then.
+        let wanted = try viewsToKeep(for: next)
+        let hashes = Set(wanted.map(\.hash))
+        let kept = try viewsToKeep(for: inForce).filter { !hashes.contains($0.hash) }
+        try await features.setViews(wanted + kept, progress: progress)
+        try database.write { transaction in
+            try releases.add(draft, basedOn: base?.number, transaction)
+            try audit.append(
+                AuditRecord(
+                    "release.\(action.rawValue)", under: scope, requestID: requestID,
+                    details: [
+                        "release": .number(Int64(number)), "definitions": .text(definitions),
+                        "restores": .text(restores.map(String.init) ?? ""), "reason": .text(reason ?? ""),
+                    ]),
+                in: transaction)
+        }
+        putInForce(next)
+        try await features.setViews(wanted)
+        return draft
+    }
+}

@@ -1,0 +1,76 @@
+public import MartletAccess
+import MartletIngestion
+
+extension Platform {
+    /// The rows that wait to be mended, oldest first.
+    public func deadLetters(of stream: String?, after id: Int64 = 0, limit: Int, scope: Scope) throws -> [DeadLetterTable.Entry] {
+        try scope.require(.deadLettersRead, on: resource(.stream, stream))
+        if let stream { _ = try self.stream(stream) }
+        return try database.read { try deadLetters.list(stream: stream, after: id, limit: min(limit, self.limits.pageRows), $0) }
+    }
+
+    /// Holds the rows that wait to the contract as it is now, and brings in those that keep it.
+    ///
+    /// A row is removed from the dead letters after it is in the log; a crash between the two makes a duplicate that has
+    /// no effect. One that still breaks the contract stays, with its present reason.
+    public func replayDeadLetters(of name: String, requestID: String?, scope: Scope) async throws -> IngestReport {
+        try scope.require(.deadLettersReplay, on: resource(.stream, name))
+        let stream = try stream(name)
+        var report = IngestReport()
+        // A row that fails again is kept anew under a higher id, which this pass does not reach.
+        let newest = try database.read { try deadLetters.newest($0) }
+        var after: Int64 = 0
+        while true {
+            let entries = try database.read { try deadLetters.list(stream: name, after: after, limit: 1_000, $0) }
+                .filter { $0.id <= newest }
+            guard let last = entries.last else { break }
+            after = last.id
+            for (origin, group) in groups(entries) {
+                let raw = group.compactMap { entry in entry.raw.map { (entry.id, $0) } }
+                guard let rows = try parsed(raw.map(\.1), origin, stream) else { continue }
+                report.add(try await admit(rows, to: stream, origin: origin))
+                // Those that failed again were kept anew by `admit`, so all of the group can go.
+                try database.write { try deadLetters.remove(raw.map(\.0), $0) }
+            }
+        }
+        return report
+    }
+
+    private func groups(_ entries: [DeadLetterTable.Entry]) -> [(DeadLetterTable.Origin, [DeadLetterTable.Entry])] {
+        var groups: [(DeadLetterTable.Origin, [DeadLetterTable.Entry])] = []
+        for entry in entries {
+            if let last = groups.last, last.0.source == entry.source, last.0.header == entry.header,
+                last.0.isHistory == entry.isHistory
+            {
+                groups[groups.count - 1].1.append(entry)
+            } else {
+                let origin = DeadLetterTable.Origin(source: entry.source, header: entry.header, isHistory: entry.isHistory)
+                groups.append((origin, [entry]))
+            }
+        }
+        return groups
+    }
+
+    private func parsed(
+        _ rows: [[UInt8]], _ origin: DeadLetterTable.Origin, _ stream: StreamRuntime
+    ) throws -> ContractRows? {
+        guard let header = origin.header else {
+            var reader = LineReader()
+            for row in rows { reader.append(row + [0x0A]) }
+            reader.finish()
+            let lines = reader.nextLines(limit: rows.count)
+            return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: world.clock.now())
+        }
+        var reader = CSVReader()
+        reader.append(Array(header.map(Self.quoted).joined(separator: ",").utf8) + [0x0A])
+        for row in rows { reader.append(row + [0x0A]) }
+        reader.finish()
+        guard let found = try reader.nextRows(limit: rows.count), !found.isEmpty else { return nil }
+        let columns = try stream.parser.columns(of: reader.header ?? [], ignoringUnknown: true)
+        return stream.parser.parse(found, columns: columns, arrival: world.clock.now())
+    }
+
+    private static func quoted(_ cell: String) -> String {
+        "\"" + cell.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}

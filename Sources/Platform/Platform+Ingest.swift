@@ -1,0 +1,222 @@
+public import MartletAccess
+import MartletFrames
+public import MartletIngestion
+import MartletStorage
+
+/// What became of the rows that came in.
+public struct IngestReport: Hashable, Sendable {
+    /// Rows stored.
+    public var accepted = 0
+    /// Rows that were there already, key and payload.
+    public var duplicates = 0
+    /// Rows kept as dead letters.
+    public var rejected = 0
+    /// Declared repairs made, by field.
+    public var repaired: [String: Int] = [:]
+    /// The log's end after the last of them.
+    public var position: Int64 = 0
+    /// The first few of the rejected: where, and why.
+    public var firstRejected: [String] = []
+    /// Columns passed over as asked.
+    public var ignored: [String] = []
+
+    public init() {}
+
+    mutating func add(_ other: IngestReport) {
+        accepted += other.accepted
+        duplicates += other.duplicates
+        rejected += other.rejected
+        repaired.merge(other.repaired, uniquingKeysWith: +)
+        position = max(position, other.position)
+        firstRejected = Array((firstRejected + other.firstRejected).prefix(10))
+        if !other.ignored.isEmpty { ignored = other.ignored }
+    }
+}
+
+/// How an input is to be read.
+public struct IngestOptions: Sendable {
+    public enum Format: String, Sendable, CaseIterable {
+        case csv, ndjson
+        /// One JSON array, or one object.
+        case json
+    }
+
+    public var format: Format
+    /// Whether the rows are history: known when they happened, plus the stream's delay; else they are known on arrival.
+    public var isHistory: Bool
+    /// Whether columns that the stream lacks are passed over.
+    public var ignoringUnknown: Bool
+    /// What the dead letters name as their source: a file's name, a route.
+    public var source: String
+
+    public init(format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String) {
+        self.format = format
+        self.isHistory = isHistory
+        self.ignoringUnknown = ignoringUnknown
+        self.source = source
+    }
+}
+
+extension Platform {
+    /// Brings in a whole input, plain or gzip, piece by piece: contract, pseudonyms, duplicates, log.
+    ///
+    /// What was answered is durable. Memory is bounded by a few batches, whatever the input's length.
+    ///
+    /// - Parameter next: the next bytes of the input; nil at its end.
+    public func ingest(
+        into name: String, options: IngestOptions, scope: Scope, next: () async throws -> [UInt8]?
+    ) async throws -> IngestReport {
+        try scope.require(.eventsWrite, on: resource(.stream, name))
+        let stream = try stream(name)
+        var reader = RowReader(stream: stream, options: options)
+        var decoder = InputDecoder()
+        var report = IngestReport()
+        var isOpen = true
+        while isOpen {
+            var plain: [UInt8] = []
+            if let piece = try await next() {
+                try piece.withUnsafeBytes { bytes in try decoder.read(bytes) { plain.append(contentsOf: $0) } }
+            } else {
+                try decoder.finish { plain.append(contentsOf: $0) }
+                isOpen = false
+            }
+            reader.append(plain, isLast: !isOpen)
+            while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
+                report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
+                guard report.rejected <= limits.deadLettersPerFile else {
+                    throw PlatformError(
+                        .tooMany, "more than \(limits.deadLettersPerFile) rows of '\(options.source)' break the contract of '\(name)'",
+                        place: report.firstRejected.first,
+                        hint: "\(report.accepted) rows are stored and stay; mend the contract or the file, and send it again")
+                }
+            }
+        }
+        report.position = log.end
+        return report
+    }
+
+    /// Takes rows that were held to the contract through checks, pseudonyms and uniqueness into the log, and folds them.
+    func admit(
+        _ parsed: ContractRows, to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
+    ) async throws -> IngestReport {
+        let rows = stream.checked(parsed)
+        var report = IngestReport()
+        report.ignored = ignored
+        for repair in rows.repairs { report.repaired[repair.field, default: 0] += repair.count }
+        var letters = rows.deadLetters
+        if rows.frame.rowCount > 0 {
+            let batch = try eventBatch(rows.frame, of: stream, isHistory: origin.isHistory)
+            let dispositions = try await log.append([batch])[0]
+            for (row, disposition) in dispositions.enumerated() {
+                switch disposition {
+                case .accepted(let position):
+                    report.accepted += 1
+                    report.position = max(report.position, position + 1)
+                case .duplicate: report.duplicates += 1
+                case .conflict, .unknownKey, .outdated:
+                    let fields = stream.contract.unique.joined(separator: ", ")
+                    letters.append(DeadLetter(
+                        place: rows.place(row),
+                        faults: [
+                            DeadLetter.Fault(
+                                .duplicateKeyConflict, field: stream.contract.unique.first,
+                                message: "an event with this \(fields) is stored with another payload; send a correction to change it")
+                        ], raw: Array(rows.raw(row))))
+                }
+            }
+        }
+        if !letters.isEmpty {
+            try database.write { transaction in
+                try deadLetters.add(letters, stream: stream.name, origin: origin, at: world.clock.now(), transaction)
+            }
+            report.rejected = letters.count
+            report.firstRejected = letters.prefix(10).map { "\(origin.source), \($0.place): \($0.message)" }
+        }
+        try await features.catchUp()
+        return report
+    }
+
+    /// Events as the log takes them: pseudonyms in place of persons, fingerprints, times.
+    func eventBatch(_ rows: Frame, of stream: StreamRuntime, isHistory: Bool) throws -> RecordBatch {
+        let stored = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
+        let eventTimes = stream.eventTimes(of: stored)
+        let delay = stream.contract.delay.microseconds
+        return RecordBatch(
+            stream: stream.name, kind: .event, rows: stored, eventTimes: eventTimes,
+            knownTimes: isHistory ? eventTimes.map { $0 + delay } : nil,
+            uniqueKeys: stream.fingerprints.keys(of: stored), payloads: stream.fingerprints.payloads(of: stored))
+    }
+}
+
+/// Cuts plain bytes of any format into batches of rows that were held to a stream's contract.
+private struct RowReader {
+    private enum Source {
+        case csv(CSVReader, columns: ContractParser.Columns?)
+        case lines(LineReader)
+        case json([UInt8])
+    }
+
+    private let stream: StreamRuntime
+    private let options: IngestOptions
+    private var source: Source
+    private var isLast = false
+
+    init(stream: StreamRuntime, options: IngestOptions) {
+        self.stream = stream
+        self.options = options
+        source =
+            switch options.format {
+            case .csv: .csv(CSVReader(), columns: nil)
+            case .ndjson: .lines(LineReader())
+            case .json: .json([])
+            }
+    }
+
+    var origin: DeadLetterTable.Origin {
+        let header: [String]? = if case .csv(let reader, _) = source { reader.header } else { nil }
+        return DeadLetterTable.Origin(source: options.source, header: header, isHistory: options.isHistory)
+    }
+
+    var ignored: [String] {
+        if case .csv(_, let columns?) = source { columns.ignored } else { [] }
+    }
+
+    mutating func append(_ bytes: [UInt8], isLast: Bool) {
+        self.isLast = isLast
+        switch source {
+        case .csv(var reader, let columns):
+            source = .json([])
+            reader.append(bytes)
+            if isLast { reader.finish() }
+            source = .csv(reader, columns: columns)
+        case .lines(var reader):
+            source = .json([])
+            reader.append(bytes)
+            if isLast { reader.finish() }
+            source = .lines(reader)
+        case .json(let held): source = .json(held + bytes)
+        }
+    }
+
+    /// Nil if more bytes are needed, or at the end.
+    mutating func nextRows(limit: Int, arrival: Timestamp) throws -> ContractRows? {
+        switch source {
+        case .csv(var reader, var columns):
+            source = .json([])
+            defer { source = .csv(reader, columns: columns) }
+            guard let rows = try reader.nextRows(limit: limit), !rows.isEmpty else { return nil }
+            let known = try columns ?? stream.parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
+            columns = known
+            return stream.parser.parse(rows, columns: known, arrival: arrival)
+        case .lines(var reader):
+            source = .json([])
+            defer { source = .lines(reader) }
+            let lines = reader.nextLines(limit: limit)
+            return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: arrival)
+        case .json(let held):
+            guard isLast, !held.isEmpty else { return nil }
+            source = .json([])
+            return try stream.parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+        }
+    }
+}

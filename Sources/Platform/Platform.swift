@@ -1,0 +1,135 @@
+public import MartletAccess
+public import MartletFeatureStore
+public import MartletFrames
+public import MartletGovernance
+public import MartletIngestion
+public import MartletPlan
+public import MartletRegistry
+public import MartletStorage
+public import MartletWorld
+import Synchronization
+
+/// One project, opened: its stores, what is in force, and the operations that cross the parts.
+///
+/// Each operation stands in a file of its own and reads from top to bottom. All of them take a scope, which only the
+/// guard can make, so there is no way to the stores around it.
+public final class Platform: Sendable {
+    public struct Limits: Sendable {
+        /// Rows of a training set.
+        public var datasetRows = 20_000_000
+        /// Rows read and stored at a time while a file comes in.
+        public var ingestRows = 20_000
+        /// Dead letters of one file after which the rest of it is left out.
+        public var deadLettersPerFile = 100_000
+        /// Rows of one answer.
+        public var pageRows = 10_000
+
+        public init() {}
+    }
+
+    /// The world below the project's data folder, `.martlet`.
+    public let world: World
+    /// The project's own folder, where its definitions stand.
+    public let projectFiles: any FileSystem
+    public let limits: Limits
+
+    let database: any Database
+    let blobs: any BlobStore
+    let vault: Vault
+    let log: any EventLog
+    let features: FeatureStore
+    public let tokens: TokenStore
+    public let audit: AuditLog
+    let deadLetters: DeadLetterTable
+    let releases = ReleaseTable()
+    let versions = VersionTable()
+    let runs = RunTable()
+    private let lock: any FileLock
+
+    /// Guards what is in force, which is replaced as a whole.
+    private let current: Mutex<InForce>
+    /// Held while a release is made, so that one is made at a time.
+    let releasing = AsyncLock()
+
+    /// What is in force now; requests that have begun go on with what they took.
+    var inForce: InForce { current.withLock { $0 } }
+
+    func putInForce(_ next: InForce) {
+        current.withLock { $0 = next }
+    }
+
+    /// The project's name.
+    public var project: String { inForce.project?.project.name ?? "project" }
+
+    /// Opens a project's stores, recovers what a crash left, and folds the features of what is in force.
+    ///
+    /// - Parameters:
+    ///   - world: rooted at the project's data folder.
+    ///   - projectFiles: rooted at the project's folder.
+    /// - Throws: `held` if another process has it open; `damaged` or a store's own error rather than starting over.
+    public static func open(world: World, projectFiles: any FileSystem, limits: Limits = Limits()) async throws -> Platform {
+        guard let lock = try world.files.lock(.root / "lock") else { throw PlatformError.held }
+        guard let folder = world.files.absolutePath(.root) else {
+            throw PlatformError(.unavailable, "the database needs a folder on a disk")
+        }
+        let database = try SQLiteDatabase(folder: folder)
+        try database.migrate(
+            ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations, at: world.clock.now())
+        let vault = try Vault(in: world, folder: .root / "vault")
+        let log = try FileEventLog(world: world, folder: .root / "log")
+        let platform = Platform(
+            world: world, projectFiles: projectFiles, limits: limits, lock: lock, database: database,
+            blobs: try FileBlobStore(in: world, folder: .root / "blobs"), vault: vault, log: log,
+            features: try FeatureStore(log: log, files: world.files, folder: .root / "features"))
+        try database.write { try platform.runs.failInterrupted(at: world.clock.now(), $0) }
+        try await platform.loadCurrentRelease()
+        return platform
+    }
+
+    private init(
+        world: World, projectFiles: any FileSystem, limits: Limits, lock: any FileLock, database: any Database,
+        blobs: any BlobStore, vault: Vault, log: any EventLog, features: FeatureStore
+    ) {
+        self.world = world
+        self.projectFiles = projectFiles
+        self.limits = limits
+        self.lock = lock
+        self.database = database
+        self.blobs = blobs
+        self.vault = vault
+        self.log = log
+        self.features = features
+        tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
+        audit = AuditLog(database: database, vault: vault, world: world)
+        deadLetters = DeadLetterTable(vault: vault)
+        current = Mutex(.nothing)
+    }
+
+    /// Writes what saves time at the next start, and lets the project go.
+    public func close() async throws {
+        try await features.writeSnapshots()
+        try audit.close()
+        try await (log as? FileEventLog)?.close()
+    }
+
+    /// Runs now and then: snapshots and counts that are due.
+    public func maintain() async throws {
+        try await features.snapshotIfDue()
+        try audit.recordCounts()
+    }
+
+    // MARK: - Looking up
+
+    func stream(_ name: String) throws(PlatformError) -> StreamRuntime {
+        let inForce = inForce
+        guard inForce.release != nil else { throw .notApplied }
+        guard let stream = inForce.streams[name] else { throw .unknown("stream", name, among: Array(inForce.streams.keys)) }
+        return stream
+    }
+
+    func resource(_ kind: Resource.Kind, _ name: String?) -> Resource {
+        .thing(kind, name, in: project)
+    }
+
+    var pseudonyms: Pseudonyms { Pseudonyms(vault: vault, project: project) }
+}

@@ -1,0 +1,46 @@
+import MartletExpressions
+import MartletFrames
+import MartletIngestion
+import MartletStorage
+
+/// A stream in force, with all that is compiled once to admit its rows.
+struct StreamRuntime: Sendable {
+    let definition: StreamDefinition
+    let parser: ContractParser
+    let fingerprints: RowFingerprints
+
+    var name: String { definition.name }
+    var contract: StreamContract { definition.contract }
+    var schema: Schema { parser.schema }
+
+    init(_ definition: StreamDefinition) throws(IngestionError) {
+        self.definition = definition
+        let zone = definition.timeZone
+        parser = try ContractParser(definition.contract, localTime: { zone.timestamp(of: $0) })
+        fingerprints = RowFingerprints(stream: definition.name, schema: parser.schema, unique: definition.contract.unique)
+    }
+
+    /// Moves the rows that fail a declared check to the dead letters.
+    func checked(_ rows: ContractRows) -> ContractRows {
+        var rows = rows
+        for (field, check) in definition.checks.sorted(by: { $0.key < $1.key }) {
+            let inputs = check.references.compactMap { rows.frame[$0] }
+            guard inputs.count == check.references.count, rows.frame.rowCount > 0 else { continue }
+            let mask = check.evaluate(inputs, rowCount: rows.frame.rowCount).column
+            let frame = rows.frame
+            rows = rows.splitting(by: mask) { row in
+                let value = frame[field].map { "\($0[row])" }
+                return DeadLetter.Fault(
+                    .outOfRange, field: field, value: value,
+                    message: "field '\(field)' is \(value ?? "missing"), and '\(check.canonicalText)' does not hold")
+            }
+        }
+        return rows
+    }
+
+    /// The event time of each row, microseconds since 1970.
+    func eventTimes(of rows: Frame) -> [Int64] {
+        guard case .timestamp(let times)? = rows[contract.eventTime]?.storage else { return [] }
+        return times
+    }
+}

@@ -1,0 +1,119 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// What answers requests, behind any transport.
+public protocol RequestResponder: Sendable {
+    /// Decides from the head alone, before any of the body is read, whether and how to take the body.
+    func admit(_ head: Request) -> Admission
+    /// Answers once, from any thread.
+    func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void)
+}
+
+/// The decision over a request's head.
+public enum Admission: Sendable {
+    /// Answer this and read no body.
+    case refuse(Response)
+    /// Collect the body up to a limit, then ask for the answer.
+    case collect(limit: Int, Ticket)
+    /// Ask for the answer at once; the body comes as it is read.
+    case stream(limit: Int, Ticket)
+
+    /// What the responder wants to find again with the request.
+    public typealias Ticket = any Sendable
+}
+
+/// Limits of a listener; every queue and wait is bounded by one of them.
+public struct ListenerLimits: Sendable {
+    public var connections = 1_024
+    /// How long a connection may stay silent, in seconds.
+    public var idleSeconds: Int64 = 60
+    /// Bytes of a request's line and headers together.
+    public var headBytes = 16 * 1_024
+    /// Header fields of a request.
+    public var headFields = 100
+
+    public init() {}
+}
+
+/// Accepts connections on addresses and sockets and hands requests to a responder.
+public final class HTTPListener: Sendable {
+    public enum Address: Hashable, Sendable {
+        case network(host: String, port: Int)
+        /// A socket file that only its owner can reach.
+        case socket(path: String)
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let responder: any RequestResponder
+    private let limits: ListenerLimits
+    private let connections = ConnectionCount()
+    /// Guards the open server channels.
+    private let channels = Mutex<[any Channel]>([])
+
+    public init(responder: any RequestResponder, threads: Int, limits: ListenerLimits = ListenerLimits()) {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        self.responder = responder
+        self.limits = limits
+    }
+
+    /// Starts to listen; returns the port that was bound, or nil for a socket.
+    public func listen(on address: Address) async throws -> Int? {
+        let responder = responder
+        let limits = limits
+        let connections = connections
+        let isOwner = if case .socket = address { true } else { false }
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 512)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: isOwner ? 0 : 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if !isOwner { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
+                    let peer: Request.Peer = isOwner ? .owner : .network(address: channel.remoteAddress?.ipAddress ?? "unknown")
+                    let idle = IdleStateHandler(allTimeout: .seconds(limits.idleSeconds))
+                    try channel.pipeline.syncOperations.addHandler(idle)
+                    var decoder = NIOHTTPDecoderLimitConfiguration()
+                    decoder.maxHeaderFieldSize = limits.headBytes
+                    decoder.maxHeaderListSize = limits.headBytes
+                    decoder.maxHeaderFieldCount = limits.headFields
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+                        withEncoderConfiguration: HTTPResponseEncoder.Configuration(), withDecoderLimitConfiguration: decoder)
+                    try channel.pipeline.syncOperations.addHandler(
+                        HTTPConnection(responder: responder, peer: peer, connections: connections, limit: limits.connections))
+                }
+            }
+        let channel =
+            switch address {
+            case .network(let host, let port): try await bootstrap.bind(host: host, port: port).get()
+            case .socket(let path): try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            }
+        channels.withLock { $0.append(channel) }
+        return channel.localAddress?.port
+    }
+
+    /// Stops accepting, closes what is open and ends the threads.
+    public func stop() async {
+        let open = channels.withLock { channels in
+            defer { channels = [] }
+            return channels
+        }
+        for channel in open { try? await channel.close() }
+        try? await group.shutdownGracefully()
+    }
+}
+
+/// How many connections are open.
+final class ConnectionCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    /// Counts one more and says whether the limit allows it.
+    func enter(limit: Int) -> Bool {
+        count.add(1, ordering: .relaxed).newValue <= limit
+    }
+
+    func leave() {
+        count.subtract(1, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,152 @@
+import MartletDefinitions
+
+/// One mistake planted in the design's project.
+struct PlantedMistake: Sendable, CustomStringConvertible {
+    var title: String
+    var file: String
+    var old: String
+    var new: String
+
+    init(_ title: String, _ file: String, _ old: String, _ new: String) {
+        self.title = title
+        self.file = file
+        self.old = old
+        self.new = new
+    }
+
+    var description: String { title }
+
+    static let stream = "streams/transactions.yaml"
+    static let customer = "features/customer.yaml"
+    static let terminal = "features/terminal.yaml"
+    static let request = "features/request.yaml"
+    static let model = "models/fraud.yaml"
+    static let endpoint = "endpoints/fraud.yaml"
+
+    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints
+
+    static let yaml: [PlantedMistake] = [
+        .init("broken YAML", stream, "fields:", "fields: [}"),
+        .init("a tab as indent", stream, "  tx_id:       string", "\ttx_id: string"),
+        .init("a key twice", stream, "  amount:      {", "  tx_id: string\n  amount:      {"),
+        .init("an alias", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: &w [1d] }\n  - { function: sum, of: amount, windows: *w }\n  - "),
+        .init("a tag", customer, "entity: customer_id", "entity: !!python/object customer_id"),
+        .init("a list as key", customer, "entity: customer_id", "? [a, b]\n: customer_id"),
+        .init("no kind", stream, "stream: transactions", "streem: transactions"),
+        .init("a list for a definition", endpoint, "endpoint: fraud\nmodel: fraud@champion\nfallback: { score: 0.0 }", "- endpoint"),
+        .init("a name twice", terminal, "feature_view: terminal", "feature_view: customer"),
+        .init("no name for a name", stream, "stream: transactions", "stream: card transactions"),
+        .init("a key without a value", stream, "unique: tx_id", "unique:"),
+        .init("two names of the project", "martlet.yaml", "project: fraud", "project: fraud\n---\nproject: other"),
+        .init("a store that does not exist", "martlet.yaml", "\"sqlite:\"", "\"postgres://db\""),
+        .init("a key of a later version", endpoint, "fallback", "rollout: { strategy: canary }\nfallback"),
+    ]
+
+    static let streams: [PlantedMistake] = [
+        .init("an unknown key of a stream", stream, "event_time: tx_time", "evnt_time: tx_time"),
+        .init("a missing fields key", stream, "fields:\n", "feelds:\n"),
+        .init("an unknown type", stream, "amount:      { type: float64", "amount:      { type: double"),
+        .init("an unknown type in short form", stream, "terminal_id: string", "terminal_id: strin"),
+        .init("an unknown event time", stream, "event_time: tx_time", "event_time: tx_tim"),
+        .init("an event time that is no timestamp", stream, "event_time: tx_time", "event_time: amount"),
+        .init("an unknown unique field", stream, "unique: tx_id", "unique: tx_ids"),
+        .init("a unique field that is late", stream, "unique: tx_id", "unique: [tx_id, is_fraud]"),
+        .init("an unknown time zone", stream, "Europe/Brussels", "Europe/Brusels"),
+        .init("no span", stream, "unique: tx_id", "unique: tx_id\ndelay: 7 days"),
+        .init("a check that names nothing", stream, "amount >= 0.0", "amout >= 0.0"),
+        .init("a check that is no condition", stream, "amount >= 0.0", "amount + 1.0"),
+        .init("a late field that must be there", stream, "optional: true", "optional: false"),
+        .init("a wrong boolean", stream, "optional: true", "optional: yes"),
+        .init("absent without known_after", stream, "check: \"amount >= 0.0\"", "absent: { value: 0.0 }"),
+        .init("absent too early", stream, "optional: true", "absent: { value: false, after: 1d }"),
+        .init("an absent value of another type", stream, "optional: true", "absent: { value: maybe, after: 60d }"),
+        .init("a subject of a wrong type", stream, "{ type: string, personal: subject }", "{ type: float64, personal: subject }"),
+        .init("an unknown personal word", stream, "personal: subject", "personal: email"),
+        .init("a unit without a time", stream, "{ type: float64, check", "{ type: float64, unit: seconds, check"),
+        .init("an unknown unit", stream, "tx_time:     timestamp", "tx_time: { type: timestamp, unit: second }"),
+        .init("an unknown clean rule", stream, "check: \"amount >= 0.0\"", "clean: [trimm]"),
+        .init("a clamp of a text", stream, "terminal_id: string", "terminal_id: { type: string, clean: [{ clamp: { low: 0 } }] }"),
+        .init("a clamp upside down", stream, "check: \"amount >= 0.0\"", "clean: [{ clamp: { low: 2, high: 1 } }]"),
+        .init("a clean rule of two", stream, "check: \"amount >= 0.0\"", "clean: [{ fill: 0.0, clamp: { low: 1 } }]"),
+        .init("a field without a type", stream, "terminal_id: string", "terminal_id: { optional: true }"),
+        .init("a field's name that is a word", stream, "terminal_id: string", "in: string"),
+        .init("a field's name with a space", stream, "terminal_id: string", "terminal id: string"),
+    ]
+
+    static let views: [PlantedMistake] = [
+        .init("an unknown function", customer, "mean, max", "men, max"),
+        .init("a function of another system", customer, "mean, max", "avg, max"),
+        .init("an unknown source", customer, "source: transactions", "source: transaction"),
+        .init("an unknown entity", customer, "entity: customer_id", "entity: custmer_id"),
+        .init("an entity that is a number", customer, "entity: customer_id", "entity: amount"),
+        .init("no entity", customer, "entity: customer_id\n", ""),
+        .init("an unknown field in of", customer, "of: amount", "of: amuont"),
+        .init("an expression without as", customer, "of: amount", "of: amount * 2.0"),
+        .init("a function without of", customer, "function: count,", "function: sum,"),
+        .init("a mean of a text", customer, "of: amount", "of: terminal_id"),
+        .init("a where that is no condition", customer, "where: amount > 0.0", "where: amount"),
+        .init("a feature twice", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [1d, 7d, 7d] }\n  - "),
+        .init("two spellings of a window", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [1d, 24h] }\n  - "),
+        .init("one name for several functions", customer, "of: amount,", "of: amount, as: paid,"),
+        .init("a window of nothing", customer, "windows: [1d, 7d, 30d] }\n  - ", "windows: [0d] }\n  - "),
+        .init("no windows", customer, "function: count, windows: [1d, 7d, 30d]", "function: count"),
+        .init("an offset that sees the label", terminal, "as: risk", "as: risk, offset: 1d"),
+        .init("a subject that is read", terminal, "function: mean, of: is_fraud", "function: first, of: customer_id"),
+        .init("a subject in a condition", terminal, "source: transactions", "source: transactions\nwhere: customer_id == \"a\""),
+        .init("neither aggregate nor derive", terminal, "aggregate:\n  - { function: mean, of: is_fraud, windows: [1d, 7d, 30d], as: risk }", ""),
+        .init("both aggregate and derive", terminal, "aggregate:", "derive: { a: amount }\naggregate:"),
+    ]
+
+    static let derived: [PlantedMistake] = [
+        .init("a late field derived", request, "amount:       amount", "label: is_fraud"),
+        .init("an unknown feature", request, "customer.mean_amount_30d", "customer.mean_amount_31d"),
+        .init("an unknown method", request, "getHours", "getHour"),
+        .init("a circle", request, "amount / (customer.mean_amount_30d + 1.0)", "request.twice\n  twice: request.amount_ratio * 2.0"),
+        .init("views in a circle", request, "amount / (customer.mean_amount_30d + 1.0)", "other.a\n---\nfeature_view: other\nsource: transactions\nderive: { a: request.amount }"),
+        .init("a subject derived", request, "amount:       amount", "who: customer_id"),
+        .init("an entity of a derived view", request, "source: transactions", "source: transactions\nentity: customer_id"),
+        .init("types that do not fit", request, "amount:       amount", "amount: amount + terminal_id"),
+    ]
+
+    static let models: [PlantedMistake] = [
+        .init("a task that does not exist", model, "task: binary", "task: ranking"),
+        .init("an unknown stream of a model", model, "from: transactions", "from: transaction"),
+        .init("a label of another type", model, "label: is_fraud", "label: amount"),
+        .init("an unknown label", model, "label: is_fraud", "label: is_froud"),
+        .init("an unknown view", model, "request.*, customer.*", "request.*, custmer.*"),
+        .init("an unknown feature of a view", model, "request.*, customer.*", "request.*, customer.count_2d"),
+        .init("a feature twice in a model", model, "request.*, customer.*", "request.*, request.amount"),
+        .init("a field for a feature", model, "request.*, customer.*", "amount, customer.*"),
+        .init("a label among the features", model, "label: is_fraud", "label: amount > 100.0"),
+        .init("a view at an unknown field", model, "request.*, customer.*", "{ view: customer, on: sender_id, as: sender }"),
+        .init("an exception of nothing", model, "split:", "except: [customer.count_2d]\nsplit:"),
+        .init("an unknown trainer", model, "kind: xgboost", "kind: xgbost"),
+        .init("an unknown parameter", model, "max_depth: 6", "max_dept: 6"),
+        .init("a parameter out of range", model, "max_depth: 6", "max_depth: 600"),
+        .init("an unknown metric", model, "roc_auc", "auc_roc"),
+        .init("a metric of another task", model, "roc_auc", "rmse"),
+        .init("a metric without its count", model, "roc_auc", "precision_at"),
+        .init("an unknown group of a metric", model, "per: [day, customer_id]", "per: [day, customer]"),
+        .init("a gate of an unknown metric", model, "average_precision >= champion.average_precision", "recall >= 0.5"),
+        .init("a gate that is no condition", model, "average_precision >= champion.average_precision", "average_precision"),
+        .init("a gate of the champion alone", model, "average_precision >= champion.average_precision", "champion.roc_auc > 0.5"),
+    ]
+
+    static let splits: [PlantedMistake] = [
+        .init("parts that overlap", model, "test: { to: 2018-08-25 }", "test: { from: 2018-07-26, to: 2018-08-25 }"),
+        .init("parts that are not kept apart", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: { from: 2018-05-08 } }"),
+        .init("a date that is none", model, "from: 2018-05-08", "from: 2018-02-30"),
+        .init("a part that ends before it begins", model, "from: 2018-05-08", "from: 2018-09-08"),
+        .init("shares that are more than the whole", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: 60%, test: 60% }"),
+        .init("a share that is none", model, "{ train: { from: 2018-05-08, to: 2018-07-25 }, gap: 7d, test: { to: 2018-08-25 } }", "{ train: most }"),
+        .init("an unknown test stream", model, "test: { to: 2018-08-25 }", "test: { stream: later }"),
+    ]
+
+    static let endpoints: [PlantedMistake] = [
+        .init("an unknown model", endpoint, "fraud@champion", "frod@champion"),
+        .init("a version that is none", endpoint, "fraud@champion", "fraud@0"),
+        .init("a fallback that is no probability", endpoint, "score: 0.0", "score: 2"),
+        .init("an unknown record mode", endpoint, "fallback", "record: after_anser\nfallback"),
+        .init("a limit out of range", endpoint, "fallback", "limits: { rows: 0 }\nfallback"),
+    ]
+}

@@ -1,0 +1,115 @@
+import MartletFeatures
+import MartletFrames
+import MartletFeatureStore
+import MartletTraining
+import Foundation
+import MartletDefinitions
+import MartletPlan
+import Testing
+
+@Suite("The reference of project files")
+struct ReferencePageTests {
+    static let page = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("docs/reference/project-files.md")
+
+    @Test("is what the key tables say; set MARTLET_RECORD_DOCS to write it anew")
+    func current() throws {
+        if ProcessInfo.processInfo.environment["MARTLET_RECORD_DOCS"] != nil {
+            try FileManager.default.createDirectory(at: Self.page.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try ProjectPlan.referencePage.write(to: Self.page, atomically: true, encoding: .utf8)
+        }
+        #expect(try String(contentsOf: Self.page, encoding: .utf8) == ProjectPlan.referencePage)
+    }
+
+    @Test("its examples are one correct project")
+    func examples() throws {
+        let files = ProjectPlan.kinds.kinds.map {
+            ProjectSource.File(path: $0.folder.isEmpty ? ProjectSource.projectFile : "\($0.folder)/example.yaml", text: $0.example)
+        }
+        let project = try ProjectPlan.check(ProjectSource(files))
+        #expect(project.definitions.versions.count == 6)
+    }
+
+    /// A project that uses every key that exists, each with a value that is accepted.
+    static let everyKey: [(String, String)] = [
+        ("martlet.yaml", "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\n"),
+        (
+            "streams/orders.yaml",
+            """
+            stream: orders
+            doc: what was bought
+            event_time: placed_at
+            unique: [order_id, line]
+            time_zone: UTC
+            delay: 1m
+            ahead: 10m
+            fields:
+              order_id: { type: string, doc: its number, missing: ["-", n/a] }
+              line: int64
+              placed_at: { type: timestamp, unit: milliseconds }
+              buyer_id: { type: string, personal: subject }
+              kind: { type: string, optional: true, clean: [trim, { map: { a: A, b: "" } }, { fill: A }] }
+              amount: { type: float64, check: "amount >= 0.0", clean: { clamp: { low: 0, high: 1e6 } } }
+              returned: { type: bool, known_after: 7d, absent: { value: false, after: 60d } }
+            """
+        ),
+        (
+            "features/buyer.yaml",
+            """
+            feature_view: buyer
+            doc: of a buyer
+            source: orders
+            entity: { name: buyer, key: [buyer_id] }
+            where: amount > 0.0
+            aggregate:
+              - { function: sum, of: amount * 2.0, windows: 1d, offset: 1h, as: twice, doc: doubled }
+              - { function: mean, of: returned, windows: [30d], as: rate }
+            ---
+            feature_view: row
+            source: orders
+            derive: { amount: amount, big: row.amount > 10.0 }
+            """
+        ),
+        (
+            "models/m.yaml",
+            """
+            model: m
+            doc: returns
+            task: binary
+            from: orders
+            where: amount > 0.0
+            label: returned
+            features: [row.*, { view: buyer, on: [buyer_id], as: b }]
+            except: [row.big]
+            split: { train: { from: 2026-01-01, to: 2026-02-01, where: line == 1 }, gap: 1d, test: { from: 2026-03-01, to: 2026-03-08, where: line == 1, stream: orders } }
+            trainer: { kind: xgboost, rounds: 1, max_depth: 2, eta: 0.5, min_child_weight: 1, gamma: 0, lambda: 1, alpha: 0, subsample: 1, colsample_bytree: 1, max_bin: 16, scale_pos_weight: 2, seed: 1 }
+            metrics: [roc_auc, { precision_at: 5, per: day }]
+            gates: "roc_auc > 0.5"
+            """
+        ),
+        (
+            "endpoints/e.yaml",
+            "endpoint: e\ndoc: answers\nmodel: m@1\nfallback: { score: 0.5 }\nrecord: after_answer\nlimits: { rows: 1, deadline: 1s, queue: 2 }\n"
+        ),
+    ]
+
+    @Test("every documented key is read: a project that uses them all is correct, and each of them is in it")
+    func everyKeyIsRead() throws {
+        _ = try ProjectPlan.check(Projects.source(Self.everyKey))
+        for kind in ProjectPlan.kinds.kinds {
+            for key in kind.tables.flatMap(\.keys) {
+                #expect(Self.everyKey.contains { $0.1.contains("\(key.name):") }, "the project lacks '\(key.name)' of \(kind.name)")
+            }
+        }
+    }
+
+    @Test("the absent rule, the shift of late windows and the test stream reach the plans")
+    func plans() throws {
+        let project = try ProjectPlan.check(Projects.source(Self.everyKey))
+        guard case .aggregate(let plan, _) = try #require(project.view("buyer")).body else { return }
+        #expect(plan.aggregations.map(\.name) == ["twice_1d_1h", "rate_30d"])
+        #expect(plan.aggregations.map(\.offset) == [.hours(1), .days(7)])
+        #expect(plan.aggregations[1].absent == .init(field: "returned", value: .bool(false), after: .days(60)))
+        #expect(try #require(project.model("m")).features.map(\.name) == ["row.amount", "b.twice_1d_1h", "b.rate_30d"])
+    }
+}

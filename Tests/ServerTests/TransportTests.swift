@@ -1,0 +1,134 @@
+import Foundation
+import MartletServer
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+/// Answers with what it was asked, so that the transport can be looked at alone.
+private struct Echo: RequestResponder {
+    func admit(_ head: Request) -> Admission {
+        switch head.segments.first {
+        case "refused": .refuse(.text("no", status: 403))
+        case "stream": .stream(limit: 10_000_000, 0)
+        default: .collect(limit: 1_000, 0)
+        }
+    }
+
+    func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void) {
+        switch request.body {
+        case .bytes(let bytes):
+            let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+            let text = "\(request.method.rawValue) \(request.segments.joined(separator: "|")) \(query) \(bytes.count)"
+            answer(.text(text))
+        case .stream(let stream):
+            Task {
+                var count = 0
+                do {
+                    while let piece = try await stream.next() { count += piece.count }
+                    answer(.text("\(count)"))
+                } catch {
+                    answer(.text("\(error)", status: 413))
+                }
+            }
+        }
+    }
+}
+
+@Suite("HTTP transport")
+struct TransportTests {
+    /// Runs a body against a listener on a socket file, through the socket client.
+    private func withListener(_ body: (SocketClient, HTTPListener) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "s").path()
+        let listener = HTTPListener(responder: Echo(), threads: 1)
+        _ = try await listener.listen(on: .socket(path: path))
+        try await body(SocketClient(path: path), listener)
+        await listener.stop()
+    }
+
+    private func request(_ method: Request.Method, body: Request.Body = .bytes([])) -> Request {
+        Request(method: method, segments: [], body: body, peer: .owner)
+    }
+
+    private func status(_ client: SocketClient, _ request: Request) async throws -> Int {
+        try await client.send(request, target: "/x").status
+    }
+
+    @Test("a request arrives decoded and its answer comes back")
+    func roundTrip() async throws {
+        try await withListener { client, _ in
+            let answer = try await client.send(request(.post, body: .bytes([1, 2, 3])), target: "/a%20b/c?x=1&y=a+b%26")
+            #expect(answer.status == 200)
+            #expect(String(decoding: answer.body, as: UTF8.self) == "POST a b|c x=1,y=a b& 3")
+        }
+    }
+
+    @Test("a body over the limit is refused, also when its length is not announced")
+    func tooLarge() async throws {
+        try await withListener { client, _ in
+            let large = [UInt8](repeating: 1, count: 1_001)
+            let announced = try await status(client, request(.post, body: .bytes(large)))
+            let pieces = BodyStream([[UInt8]](repeating: [UInt8](repeating: 1, count: 500), count: 3))
+            let unannounced = try await status(client, request(.post, body: .stream(pieces)))
+            let fits = BodyStream([[UInt8](repeating: 1, count: 500), [UInt8](repeating: 1, count: 500)])
+            let fitting = try await status(client, request(.post, body: .stream(fits)))
+            #expect(announced == 413)
+            #expect(unannounced == 413)
+            #expect(fitting == 200)
+        }
+    }
+
+    @Test("a streamed body of many pieces arrives whole")
+    func streamed() async throws {
+        try await withListener { client, _ in
+            let pieces = BodyStream([[UInt8]](repeating: [UInt8](repeating: 1, count: 10_000), count: 500))
+            let answer = try await client.send(request(.post, body: .stream(pieces)), target: "/stream")
+            #expect(String(decoding: answer.body, as: UTF8.self) == "5000000")
+        }
+    }
+
+    @Test("a refused head is answered without its body", arguments: ["/refused", "/a%zz", "/a%00"])
+    func refused(_ target: String) async throws {
+        try await withListener { client, _ in
+            let answer = try await client.send(request(.post, body: .bytes([1, 2])), target: target)
+            #expect(answer.status == (target == "/refused" ? 403 : 400))
+        }
+    }
+
+    @Test("over the network the peer is its address, and requests on one connection are answered in order")
+    func network() async throws {
+        let listener = HTTPListener(responder: Echo(), threads: 1)
+        let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
+        let pipelined = "GET /one HTTP/1.1\r\nhost: x\r\n\r\nGET /two HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        let text = try await exchange(pipelined, port: port)
+        let first = try #require(text.firstRange(of: "GET one"))
+        let second = try #require(text.firstRange(of: "GET two"))
+        #expect(first.lowerBound < second.lowerBound)
+        await listener.stop()
+    }
+
+    @Test("malformed HTTP is answered with 400 and a closed connection", arguments: ["nonsense\r\n\r\n", "GET /\u{1} HTTP/1.1\r\n\r\n"])
+    func malformed(_ bytes: String) async throws {
+        let listener = HTTPListener(responder: Echo(), threads: 1)
+        let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
+        #expect(try await exchange(bytes, port: port).hasPrefix("HTTP/1.1 400") == true)
+        await listener.stop()
+    }
+
+    /// Sends raw bytes and returns all that comes until the connection closes.
+    private func exchange(_ text: String, port: Int) async throws -> String {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let channel = try await ClientBootstrap(group: group).connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+        }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            var received = ""
+            for try await buffer in inbound { received += String(buffer: buffer) }
+            return received
+        }
+    }
+}
