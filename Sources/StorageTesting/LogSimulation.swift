@@ -49,7 +49,9 @@ package struct LogSimulationFailure: Error, CustomStringConvertible {
 /// - Throws: ``LogSimulationFailure`` with the seed.
 package func simulateLog(seed: UInt64) throws -> LogSimulationSummary {
     var simulation = LogSimulation(seed: seed)
-    return try simulation.run()
+    do { return try simulation.run() } catch let failure as LogSimulationFailure { throw failure } catch {
+        throw LogSimulationFailure(seed: seed, what: "\(error)")
+    }
 }
 
 private struct LogSimulation {
