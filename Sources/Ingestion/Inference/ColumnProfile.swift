@@ -70,8 +70,8 @@ struct ColumnProfile {
         func value(_ number: Double) -> Value {
             switch inferred.type {
             case .bool: .bool(number == 1)
-            case .int64: .int64(Int64(number))
-            case .timestamp: .timestamp(Timestamp(microseconds: Int64(number)))
+            case .int64: .int64(FieldReader.integer(number) ?? (number < 0 ? .min : .max))
+            case .timestamp: .timestamp(Timestamp(microseconds: FieldReader.integer(number) ?? 0))
             default: .float64(number)
             }
         }
@@ -216,7 +216,8 @@ private struct TypeGuess {
         type = .timestamp
         timeUnit = unit
         let factor = unit == .nanoseconds ? 1e-3 : Double(unit.microseconds)
-        numbers = numbers.map { $0 * factor }
+        // Whole microseconds; values lie in our age, so they are far within 64 bits.
+        numbers = numbers.map { $0.isNaN ? $0 : Double(Int64($0 * factor)) }
         self.finding = finding
     }
 }

@@ -6,7 +6,8 @@ public struct Finding: Hashable, Sendable {
     public var reason: String
 
     public init(_ confidence: Double, _ reason: String) {
-        self.confidence = confidence
+        // Two decimals: more would claim more than is known.
+        self.confidence = Double(Int(confidence * 100 + 0.5)) / 100
         self.reason = reason
     }
 }
