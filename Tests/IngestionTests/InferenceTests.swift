@@ -28,15 +28,21 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
 @Suite("Inference") struct InferenceTests {
     @Test("events with ids, a time and a flag become a whole stream; a column that equals the label is named")
     func events() throws {
-        let text = table("event_id,seen_at,customer_id,shop_id,amount,note,is_bad,bad_kind", rows: 2_000) { row, random in
+        let text = table("event_id,seen_at,customer_id,shop_id,amount,note,is_bad,bad_kind", rows: 2_000) {
+            row, random in
             let isBad = random(20) == 0
             let kind = isBad ? 1 + random(3) : 0
-            let at = Timestamp(microseconds: 1_530_000_000_000_000 + Int64(row) * 60_000_000).description.dropLast()
-            return "\(row),\(at.replacing("T", with: " ")),\(random(200)),S\(random(90)),\(random(10_000)).5,\(["NA", "x", "y"][random(3)]),\(isBad ? 1 : 0),\(kind)"
+            let at = Timestamp(microseconds: 1_530_000_000_000_000 + Int64(row) * 60_000_000).description
+                .dropLast()
+            return
+                "\(row),\(at.replacing("T", with: " ")),\(random(200)),S\(random(90)),\(random(10_000)).5,\(["NA", "x", "y"][random(3)]),\(isBad ? 1 : 0),\(kind)"
         }
         let stream = try inferred(text)
         #expect(stream.rowCount == 2_000)
-        #expect(stream.columns.map(\.type) == [.int64, .timestamp, .int64, .string, .float64, .string, .bool, .int64])
+        #expect(
+            stream.columns.map(\.type) == [
+                .int64, .timestamp, .int64, .string, .float64, .string, .bool, .int64,
+            ])
         #expect(stream.eventTime?.column == "seen_at")
         #expect(stream.uniqueKey?.column == "event_id")
         #expect(stream.entityKeys.map(\.column) == ["customer_id", "shop_id"])
@@ -46,7 +52,9 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
         #expect((0.28...0.38).contains(stream["note"]?.missingShare ?? 0))
         #expect(stream.leaks.map(\.column) == ["event_id", "bad_kind"])
         #expect(stream.leaks.map(\.kind) == [.identifier, .predictsLabel])
-        #expect(stream.leaks.last?.finding.reason == "alone it tells 'is_bad' with an area under the ROC curve of 1.000")
+        #expect(
+            stream.leaks.last?.finding.reason
+                == "alone it tells 'is_bad' with an area under the ROC curve of 1.000")
 
         // What was inferred keeps its own file.
         let contract = try #require(stream.contract(stream: "events"))
@@ -57,13 +65,20 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
         #expect((batch.frame["note"]?.missingCount ?? 0) > 500)
     }
 
-    @Test("types of single columns", arguments: [
-        (["1", "2", "-3"], ValueType.int64), (["1", "2.5", "1e3"], .float64), (["true", "FALSE"], .bool), (["yes", "no"], .bool),
-        (["0", "1"], .bool), (["0", "0"], .int64), (["1", "2"], .int64), (["007", "012"], .string), (["a", "1"], .string),
-        (["2018-07-25", "2018-07-26"], .timestamp), (["2018-07-25T06:00:00Z", "2018-07-25 06:00:00+02:00"], .timestamp),
-        (["2018-07-25", "soon"], .string), (["9223372036854775808", "1"], .float64), (["1", "NA", "?"], .int64), (["NA", "NA"], .string),
-        (["9223372036854775807", "-9223372036854775808"], .int64), (["1 ", "2"], .string), (["1,5", "2"], .string), (["", ""], .string),
-    ])
+    @Test(
+        "types of single columns",
+        arguments: [
+            (["1", "2", "-3"], ValueType.int64), (["1", "2.5", "1e3"], .float64), (["true", "FALSE"], .bool),
+            (["yes", "no"], .bool),
+            (["0", "1"], .bool), (["0", "0"], .int64), (["1", "2"], .int64), (["007", "012"], .string),
+            (["a", "1"], .string),
+            (["2018-07-25", "2018-07-26"], .timestamp),
+            (["2018-07-25T06:00:00Z", "2018-07-25 06:00:00+02:00"], .timestamp),
+            (["2018-07-25", "soon"], .string), (["9223372036854775808", "1"], .float64),
+            (["1", "NA", "?"], .int64), (["NA", "NA"], .string),
+            (["9223372036854775807", "-9223372036854775808"], .int64), (["1 ", "2"], .string),
+            (["1,5", "2"], .string), (["", ""], .string),
+        ])
     func types(values: [String], type: ValueType) throws {
         let text = "x,other\n" + values.map { "\"\($0)\",z" }.joined(separator: "\n")
         #expect(try inferred(text)["x"]?.type == type)
@@ -71,52 +86,73 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
 
     @Test("a few values that do not fit are said to become dead letters")
     func misfits() throws {
-        let column = try #require(try inferred(table("x,y", rows: 1_000) { row, _ in "\(row == 700 ? "oops" : "\(row * 3)"),a" })["x"])
+        let column = try #require(
+            try inferred(table("x,y", rows: 1_000) { row, _ in "\(row == 700 ? "oops" : "\(row * 3)"),a" })[
+                "x"])
         #expect(column.type == .int64)
         #expect(column.typeFinding.confidence < 0.85)
-        #expect(column.typeFinding.reason == "nearly all of its values are whole numbers; 'oops' is not, and such rows will be dead letters")
-        let text = try #require(try inferred(table("x,y", rows: 1_000) { row, _ in "\(row % 50 == 0 ? "oops" : "\(row * 3)"),a" })["x"])
+        #expect(
+            column.typeFinding.reason
+                == "nearly all of its values are whole numbers; 'oops' is not, and such rows will be dead letters"
+        )
+        let text = try #require(
+            try inferred(
+                table("x,y", rows: 1_000) { row, _ in "\(row % 50 == 0 ? "oops" : "\(row * 3)"),a" })["x"])
         #expect(text.type == .string)
     }
 
-    @Test("numbers are times only by name and age", arguments: [
-        ("event_time", 1_532_498_400, TimeUnit?.some(.seconds)), ("event_time", 1_532_498_400_000, .milliseconds),
-        ("ts", 1_532_498_400_000_000, .microseconds), ("createdAt", 1_532_498_400_000_000_000, .nanoseconds),
-        ("amount", 1_532_498_400, nil), ("Time", 0, .seconds), ("dep_time", 517, nil), ("time_to_pay", 30, nil),
-    ])
+    @Test(
+        "numbers are times only by name and age",
+        arguments: [
+            ("event_time", 1_532_498_400, TimeUnit?.some(.seconds)),
+            ("event_time", 1_532_498_400_000, .milliseconds),
+            ("ts", 1_532_498_400_000_000, .microseconds),
+            ("createdAt", 1_532_498_400_000_000_000, .nanoseconds),
+            ("amount", 1_532_498_400, nil), ("Time", 0, .seconds), ("dep_time", 517, nil),
+            ("time_to_pay", 30, nil),
+        ])
     func numericTimes(name: String, first: Int, unit: TimeUnit?) throws {
-        let column = try #require(try inferred(table("\(name),y", rows: 100) { row, _ in "\(first + row * 7),a" })[name])
+        let column = try #require(
+            try inferred(table("\(name),y", rows: 100) { row, _ in "\(first + row * 7),a" })[name])
         #expect(column.timeUnit == unit)
         #expect(column.type == (unit == nil ? .int64 : .timestamp))
     }
 
     @Test("different amounts are no key without a name for it")
     func chanceKeys() throws {
-        let stream = try inferred(table("amount,place", rows: 500) { row, random in "\(row * 37 + random(30)),P" })
+        let stream = try inferred(
+            table("amount,place", rows: 500) { row, random in "\(row * 37 + random(30)),P" })
         #expect(stream.uniqueKey == nil)
         #expect(stream["place"]?.isConstant == true)
     }
 
     @Test("of two values the positive one, and labels by name and place")
     func labels() throws {
-        let income = try inferred(table("sex,hours,income", rows: 300) { _, random in
-            "\(["f", "m"][random(2)]),\(random(60)),\([">50K", "<=50K", "<=50K"][random(3)])"
-        })
+        let income = try inferred(
+            table("sex,hours,income", rows: 300) { _, random in
+                "\(["f", "m"][random(2)]),\(random(60)),\([">50K", "<=50K", "<=50K"][random(3)])"
+            })
         #expect(income.label?.column == "income")
         #expect(income.positive == ">50K")
-        let none = try inferred(table("a,b,c", rows: 300) { _, random in "\(random(100)),\(random(1_000)),x\(random(300))" })
+        let none = try inferred(
+            table("a,b,c", rows: 300) { _, random in "\(random(100)),\(random(1_000)),x\(random(300))" })
         #expect(none.label == nil && none.leaks.isEmpty)
-        #expect(try inferred(table("y,b", rows: 300) { _, random in "\(["yes", "no"][random(2)]),\(random(1_000))" }).positive == "yes")
+        #expect(
+            try inferred(
+                table("y,b", rows: 300) { _, random in "\(["yes", "no"][random(2)]),\(random(1_000))" }
+            ).positive == "yes")
     }
 
     /// A label with a noisy column, a column that is filled only where the label is true, and one known afterwards.
     @Test("leaks: by presence, by name, by value; noise, luck and rare values are none")
     func leaks() throws {
-        let text = table("label,noise,strong,refund_day,label_note,code,call_duration", rows: 3_000) { _, random in
+        let text = table("label,noise,strong,refund_day,label_note,code,call_duration", rows: 3_000) {
+            _, random in
             let isTrue = random(10) == 0
             // Right in nine of ten rows, which is a good feature and no leak.
             let strong = random(10) == 0 ? random(2) : isTrue ? 1 : 0
-            return "\(isTrue ? 1 : 0),\(random(1_000)),\(strong),\(isTrue ? "\(random(28))" : ""),n\(random(4)),c\(random(2_500)),\(random(100))"
+            return
+                "\(isTrue ? 1 : 0),\(random(1_000)),\(strong),\(isTrue ? "\(random(28))" : ""),n\(random(4)),c\(random(2_500)),\(random(100))"
         }
         let stream = try inferred(text)
         #expect(stream.label?.column == "label")
@@ -153,8 +189,10 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
 
     @Test("lines of JSON: keys in order of appearance, quoted numbers stay texts")
     func json() throws {
-        let text = (0..<100).map { #"{"id":"\#($0)","at":"2018-07-25T06:00:00Z","n":\#($0),"ok":true\#($0 > 50 ? #","late":1.5"# : "")}"# }
-            .joined(separator: "\n")
+        let text = (0..<100).map {
+            #"{"id":"\#($0)","at":"2018-07-25T06:00:00Z","n":\#($0),"ok":true\#($0 > 50 ? #","late":1.5"# : "")}"#
+        }
+        .joined(separator: "\n")
         let sample = try sample(text)
         #expect(sample.format == .ndjson)
         let stream = InferredStream(sample)
@@ -162,6 +200,13 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
         #expect(stream.columns.map(\.type) == [.string, .timestamp, .int64, .bool, .float64])
         #expect(stream.uniqueKey?.column == "id")
         #expect(stream["late"]?.missingShare == 0.51)
+    }
+
+    @Test("a key that holds arrays is said to fit no field")
+    func nested() throws {
+        let stream = try inferred(#"{"id":1,"tags":["a"]}"# + "\n" + #"{"id":2,"tags":["b"]}"#)
+        #expect(stream["tags"]?.typeFinding.confidence == 0)
+        #expect((stream["id"]?.typeFinding.confidence ?? 0) > 0.5)
     }
 
     @Test("a sample ends at its limit and knows its delimiter")
@@ -174,9 +219,12 @@ func table(_ header: String, rows: Int, _ row: (Int, (Int) -> Int) -> String) ->
         #expect(throws: IngestionError.self) { try sample("") }
     }
 
-    @Test("words of names", arguments: [
-        ("tx_dateTime2", ["tx", "date", "time2"]), ("PULocationID", ["pulocation", "id"]), ("a.b-c d", ["a", "b", "c", "d"]), ("ID", ["id"]), ("", []),
-    ])
+    @Test(
+        "words of names",
+        arguments: [
+            ("tx_dateTime2", ["tx", "date", "time2"]), ("PULocationID", ["pulocation", "id"]),
+            ("a.b-c d", ["a", "b", "c", "d"]), ("ID", ["id"]), ("", []),
+        ])
     func words(name: String, expected: [String]) {
         #expect(NameHints.words(name) == expected)
     }

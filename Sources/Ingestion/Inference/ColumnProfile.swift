@@ -45,11 +45,15 @@ struct ColumnProfile {
         let present = texts.indices.filter { !Self.markers.contains(texts[$0]) }
         let guess = TypeGuess(texts, counts, present, name: name, isQuoted: isQuoted, isComplete: isComplete)
         numbers = guess.numbers
-        let missing = codes.reduce(0) { $0 + ($1 < 0 ? 1 : 0) } + missingTexts.reduce(0) { $0 + counts[index[$1] ?? 0] }
+        let missing =
+            codes.reduce(0) { $0 + ($1 < 0 ? 1 : 0) } + missingTexts.reduce(0) { $0 + counts[index[$1] ?? 0] }
         inferred = InferredColumn(
-            name: name, type: guess.type, typeFinding: guess.finding, timeUnit: guess.timeUnit, hasZone: guess.hasZone,
-            missingShare: codes.isEmpty ? 0 : Double(missing) / Double(codes.count), missingTexts: missingTexts,
-            distinctCount: present.count, minimum: nil, maximum: nil, examples: present.prefix(5).map { texts[$0] })
+            name: name, type: guess.type, typeFinding: guess.finding, timeUnit: guess.timeUnit,
+            hasZone: guess.hasZone,
+            missingShare: codes.isEmpty ? 0 : Double(missing) / Double(codes.count),
+            missingTexts: missingTexts,
+            distinctCount: present.count, minimum: nil, maximum: nil,
+            examples: present.prefix(5).map { texts[$0] })
         // A marker is a missing row from here on.
         if !missingTexts.isEmpty {
             let marked = Set(missingTexts.compactMap { index[$0] })
@@ -118,7 +122,8 @@ private struct TypeGuess {
     /// Above this share of fitting values the others are taken for mistakes in the data.
     private static let enough = 0.995
 
-    init(_ texts: [String], _ counts: [Int], _ present: [Int], name: String, isQuoted: Bool, isComplete: Bool) {
+    init(_ texts: [String], _ counts: [Int], _ present: [Int], name: String, isQuoted: Bool, isComplete: Bool)
+    {
         numbers = [Double](repeating: .nan, count: texts.count)
         let total = present.reduce(0) { $0 + counts[$1] }
         guard total > 0 else {
@@ -126,7 +131,9 @@ private struct TypeGuess {
             return
         }
         /// Reads all texts; the share of rows that fit.
-        func share(_ read: (UnsafeRawBufferPointer) -> Double?) -> (share: Double, values: [Double], misfit: String?) {
+        func share(_ read: (UnsafeRawBufferPointer) -> Double?) -> (
+            share: Double, values: [Double], misfit: String?
+        ) {
             var values = [Double](repeating: .nan, count: texts.count)
             var fitting = 0
             var misfit: String?
@@ -142,12 +149,18 @@ private struct TypeGuess {
             return (Double(fitting) / Double(total), values, misfit)
         }
         let certainty = total < 20 ? 0.6 : 0.95
-        func settle(_ type: ValueType, _ result: (share: Double, values: [Double], misfit: String?), _ what: String) {
+        func settle(
+            _ type: ValueType, _ result: (share: Double, values: [Double], misfit: String?), _ what: String
+        ) {
             self.type = type
             numbers = result.values
-            finding = result.misfit.map {
-                Finding(0.8 * result.share, "nearly all of its values are \(what); '\($0.prefix(40))' is not, and such rows will be dead letters")
-            } ?? Finding(certainty, "all of its values are \(what)")
+            finding =
+                result.misfit.map {
+                    Finding(
+                        0.8 * result.share,
+                        "nearly all of its values are \(what); '\($0.prefix(40))' is not, and such rows will be dead letters"
+                    )
+                } ?? Finding(certainty, "all of its values are \(what)")
         }
         var zoned = 0
         let times = share { bytes in
@@ -181,7 +194,10 @@ private struct TypeGuess {
             return utf8.count > 1 && utf8.first == UInt8(ascii: "0") && utf8.allSatisfy { 0x30...0x39 ~= $0 }
         }
         if let coded {
-            finding = Finding(0.8, "its values have leading zeros, such as '\(texts[coded].prefix(40))', so they are codes, not numbers")
+            finding = Finding(
+                0.8,
+                "its values have leading zeros, such as '\(texts[coded].prefix(40))', so they are codes, not numbers"
+            )
             return
         }
         let integers = share { TypedText.int64($0).map { Double($0) } }
@@ -198,9 +214,13 @@ private struct TypeGuess {
     /// Takes numbers for times if the name says so and they lie in our age, or count up from zero.
     private mutating func readAsTimes(_ present: [Int], name: String) {
         let values = present.map { numbers[$0] }.filter { !$0.isNaN }
-        guard let low = values.min(), let high = values.max(), values.count > 1, NameHints.isTime(name) else { return }
+        guard let low = values.min(), let high = values.max(), values.count > 1, NameHints.isTime(name) else {
+            return
+        }
         // 1990 to 2100.
-        for (unit, scale) in [(TimeUnit.seconds, 1.0), (.milliseconds, 1e3), (.microseconds, 1e6), (.nanoseconds, 1e9)] {
+        for (unit, scale) in [
+            (TimeUnit.seconds, 1.0), (.milliseconds, 1e3), (.microseconds, 1e6), (.nanoseconds, 1e9),
+        ] {
             guard low >= 631_152_000 * scale, high <= 4_102_444_800 * scale else { continue }
             become(unit, Finding(0.9, "its name says time, and its numbers are \(unit.rawValue) since 1970"))
             return
@@ -208,7 +228,10 @@ private struct TypeGuess {
         if NameHints.isExactlyTime(name), low >= 0, high < 631_152_000 {
             become(
                 .seconds,
-                Finding(0.5, "its name says time, and its numbers start near 0: they are read as seconds from a first moment, which shows as 1970"))
+                Finding(
+                    0.5,
+                    "its name says time, and its numbers start near 0: they are read as seconds from a first moment, which shows as 1970"
+                ))
         }
     }
 

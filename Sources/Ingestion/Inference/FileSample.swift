@@ -15,16 +15,22 @@ public struct FileSample: Sendable {
     public let frame: Frame
     /// JSON keys whose values are quoted texts, which no number is.
     public let quoted: Set<String>
+    /// JSON keys that hold arrays or objects, which no field of a stream can.
+    public let nested: Set<String>
     /// Rows that could not be split.
     public let rejected: [DeadLetter]
     /// Whether the sample is the whole file.
     public let isComplete: Bool
 
-    public init(format: Format, frame: Frame, quoted: Set<String> = [], rejected: [DeadLetter] = [], isComplete: Bool) {
+    public init(
+        format: Format, frame: Frame, quoted: Set<String> = [], nested: Set<String> = [],
+        rejected: [DeadLetter] = [], isComplete: Bool
+    ) {
         precondition(frame.columns.allSatisfy { $0.type == .string }, "a sample holds texts")
         self.format = format
         self.frame = frame
         self.quoted = quoted
+        self.nested = nested
         self.rejected = rejected
         self.isComplete = isComplete
     }
@@ -86,14 +92,16 @@ public struct SampleReader: Sendable {
         switch format ?? .ndjson {
         case .csv(let delimiter):
             guard let header = csv.header else {
-                throw IngestionError(.badHeader, "the file has no header: it is empty or its first line is too long")
+                throw IngestionError(
+                    .badHeader, "the file has no header: it is empty or its first line is too long")
             }
             return sample(tables, names: header, format: .csv(delimiter: delimiter), isComplete: isComplete)
         case .ndjson:
             var names: [String] = []
             for batch in batches { Self.collectKeys(batch, into: &names, limit: 4_096) }
             let objects = ObjectRows(keys: names)
-            return sample(batches.map(objects.rows(of:)), names: names, format: .ndjson, isComplete: isComplete)
+            return sample(
+                batches.map(objects.rows(of:)), names: names, format: .ndjson, isComplete: isComplete)
         }
     }
 
@@ -135,6 +143,7 @@ public struct SampleReader: Sendable {
     ) -> FileSample {
         var builders = names.map { _ in ColumnBuilder(.string) }
         var quoted: Set<String> = []
+        var nested: Set<String> = []
         for table in tables {
             for row in 0..<table.count {
                 for column in names.indices {
@@ -147,7 +156,9 @@ public struct SampleReader: Sendable {
                         quoted.insert(names[column])
                         fallthrough
                     default:
-                        builders[column].append(utf8: cell.isUnescaped ? table.unescaped[range] : table.raw[range])
+                        if cell.kind == .compound { nested.insert(names[column]) }
+                        builders[column].append(
+                            utf8: cell.isUnescaped ? table.unescaped[range] : table.raw[range])
                     }
                 }
             }
@@ -156,7 +167,8 @@ public struct SampleReader: Sendable {
             Schema(names.map { Field($0, .string, isOptional: true) }), builders.map { $0.finish() },
             rowCount: tables.reduce(0) { $0 + $1.count })
         return FileSample(
-            format: format, frame: frame, quoted: quoted, rejected: tables.flatMap(\.rejected), isComplete: isComplete)
+            format: format, frame: frame, quoted: quoted, nested: nested, rejected: tables.flatMap(\.rejected),
+            isComplete: isComplete)
     }
 
     /// The keys of all objects in order of appearance.

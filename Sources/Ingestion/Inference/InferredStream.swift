@@ -96,7 +96,8 @@ public struct InferredStream: Hashable, Sendable {
                 timeUnit: column.timeUnit, missingTexts: column.missingTexts)
         }
         return StreamContract(
-            stream: stream, fields: fields, eventTime: eventTime.column, unique: uniqueKey.map { [$0.column] } ?? [],
+            stream: stream, fields: fields, eventTime: eventTime.column,
+            unique: uniqueKey.map { [$0.column] } ?? [],
             timeZone: timeZone)
     }
 
@@ -106,11 +107,20 @@ public struct InferredStream: Hashable, Sendable {
     /// - Complexity: O(rows × columns), and for a number as label O(rows × columns²) at worst.
     public init(_ sample: FileSample, label asked: String? = nil) {
         let profiles = zip(sample.frame.schema.fields, sample.frame.columns).map { field, column in
-            ColumnProfile(field.name, column, isQuoted: sample.quoted.contains(field.name), isComplete: sample.isComplete)
+            ColumnProfile(
+                field.name, column, isQuoted: sample.quoted.contains(field.name),
+                isComplete: sample.isComplete)
         }
         format = sample.format
         rowCount = sample.frame.rowCount
-        columns = profiles.map(\.inferred)
+        columns = profiles.map { profile in
+            var column = profile.inferred
+            if sample.nested.contains(profile.name) {
+                column.typeFinding = Finding(
+                    0, "its values are arrays or objects, which no field can hold: such rows will be dead letters")
+            }
+            return column
+        }
         let roles = RoleInference(profiles: profiles, rowCount: rowCount)
         eventTime = roles.eventTime()
         uniqueKey = roles.uniqueKey()

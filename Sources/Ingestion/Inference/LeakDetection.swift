@@ -50,24 +50,30 @@ struct LeakDetection {
     /// Whether a column alone predicts the label almost perfectly.
     private func predicts(_ profile: ColumnProfile, _ rows: [Int]) -> Finding? {
         if label.distinctCount == 2 {
-            guard let positiveText = label.positive, let positive = label.texts.firstIndex(of: positiveText) else { return nil }
+            guard let positiveText = label.positive, let positive = label.texts.firstIndex(of: positiveText)
+            else { return nil }
             let isPositive = rows.map { label.codes[$0] == positive }
             let positives = isPositive.reduce(0) { $0 + ($1 ? 1 : 0) }
             guard min(positives, rows.count - positives) >= Self.leastSupport else { return nil }
             var best = rateArea(profile, rows, isPositive)
             if profile.inferred.type != .string { best = max(best, rankArea(profile, rows, isPositive)) }
             guard best >= Self.almostPerfect else { return nil }
-            return Finding(0.95, "alone it tells '\(label.name)' with an area under the ROC curve of \(Self.rounded(best))")
+            return Finding(
+                0.95,
+                "alone it tells '\(label.name)' with an area under the ROC curve of \(Self.rounded(best))")
         }
         if label.inferred.type == .int64 || label.inferred.type == .float64, label.distinctCount > 20 {
             guard profile.inferred.type != .string else { return nil }
             let correlation = rankCorrelation(profile, rows)
             guard correlation >= Self.almostPerfect else { return nil }
-            return Finding(0.9, "its order is almost that of '\(label.name)': rank correlation \(Self.rounded(correlation))")
+            return Finding(
+                0.9,
+                "its order is almost that of '\(label.name)': rank correlation \(Self.rounded(correlation))")
         }
         let (accuracy, plain) = classAccuracy(profile, rows)
         guard accuracy >= Self.almostPerfect, plain < 0.95 else { return nil }
-        return Finding(0.95, "alone it tells \(Self.rounded(accuracy * 100))% of the classes of '\(label.name)'")
+        return Finding(
+            0.95, "alone it tells \(Self.rounded(accuracy * 100))% of the classes of '\(label.name)'")
     }
 
     // MARK: Labels of two values
@@ -142,7 +148,9 @@ struct LeakDetection {
         var counts: [Pair: Int] = [:]
         var outcomes: [Int: Int] = [:]
         for (index, row) in rows.enumerated() {
-            counts[Pair(half: (index / 2 + index / 7) & 1, value: profile.codes[row], outcome: label.codes[row]), default: 0] += 1
+            counts[
+                Pair(half: (index / 2 + index / 7) & 1, value: profile.codes[row], outcome: label.codes[row]),
+                default: 0] += 1
             outcomes[label.codes[row], default: 0] += 1
         }
         struct Slot: Hashable { var half: Int, value: Int }
@@ -154,7 +162,9 @@ struct LeakDetection {
         }
         let hits = rows.enumerated().reduce(0) { hits, pair in
             let other = 1 - (pair.offset / 2 + pair.offset / 7) & 1
-            return hits + (usual[Slot(half: other, value: profile.codes[pair.element])]?.outcome == label.codes[pair.element] ? 1 : 0)
+            return hits
+                + (usual[Slot(half: other, value: profile.codes[pair.element])]?.outcome
+                    == label.codes[pair.element] ? 1 : 0)
         }
         guard rows.count >= 2 * Self.leastSupport else { return (0, 1) }
         return (Double(hits) / Double(rows.count), Double(outcomes.values.max() ?? 0) / Double(rows.count))
@@ -182,11 +192,14 @@ struct LeakDetection {
 
     /// Pairs of number columns whose sum or difference is the label in nearly every row, with a sentence for each.
     private func sumsOfLabel(_ profiles: [ColumnProfile], _ rows: [Int]) -> [String: String] {
-        guard label.inferred.type == .int64 || label.inferred.type == .float64, label.distinctCount > 20, rows.count >= 20 else {
+        guard label.inferred.type == .int64 || label.inferred.type == .float64, label.distinctCount > 20,
+            rows.count >= 20
+        else {
             return [:]
         }
         let numeric = profiles.filter {
-            $0.name != label.name && ($0.inferred.type == .int64 || $0.inferred.type == .float64) && $0.distinctCount > 2
+            $0.name != label.name && ($0.inferred.type == .int64 || $0.inferred.type == .float64)
+                && $0.distinctCount > 2
         }.prefix(200)
         var found: [String: String] = [:]
         for (index, first) in numeric.enumerated() {
@@ -201,7 +214,8 @@ struct LeakDetection {
         return found
     }
 
-    private func holds(_ first: ColumnProfile, _ sign: Double, _ second: ColumnProfile, _ rows: [Int]) -> Bool {
+    private func holds(_ first: ColumnProfile, _ sign: Double, _ second: ColumnProfile, _ rows: [Int]) -> Bool
+    {
         var allowed = Int(Double(rows.count) * (1 - Self.identity))
         var compared = 0
         for row in rows {

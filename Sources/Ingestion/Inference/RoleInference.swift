@@ -6,10 +6,15 @@ struct RoleInference {
     let rowCount: Int
 
     func eventTime() -> InferredRole? {
-        let candidates = profiles.filter { $0.inferred.type == .timestamp && $0.distinctCount > 1 && $0.inferred.missingShare == 0 }
+        let candidates = profiles.filter {
+            $0.inferred.type == .timestamp && $0.distinctCount > 1 && $0.inferred.missingShare == 0
+        }
         let scored = candidates.map { profile -> (ColumnProfile, Double, String) in
             var score = min(0.6, profile.inferred.typeFinding.confidence)
-            var reasons = [profile.inferred.timeUnit == nil ? "it is a time in every row" : "its numbers can be read as times"]
+            var reasons = [
+                profile.inferred.timeUnit == nil
+                    ? "it is a time in every row" : "its numbers can be read as times"
+            ]
             if profile.isAscending {
                 score += 0.2
                 reasons.append("the rows are in its order")
@@ -26,14 +31,16 @@ struct RoleInference {
             return (profile, min(0.95, score), reasons.joined(separator: ", "))
         }
         // The first of equals: files name the main time early.
-        guard let best = scored.max(by: { $0.1 < $1.1 }), let first = scored.first(where: { $0.1 == best.1 }) else { return nil }
+        guard let best = scored.max(by: { $0.1 < $1.1 }), let first = scored.first(where: { $0.1 == best.1 })
+        else { return nil }
         return InferredRole(column: first.0.name, finding: Finding(first.1, first.2))
     }
 
     func uniqueKey() -> InferredRole? {
         guard rowCount > 1 else { return nil }
         var best: InferredRole?
-        for (place, profile) in profiles.enumerated() where profile.distinctCount == rowCount && profile.inferred.missingShare == 0 {
+        for (place, profile) in profiles.enumerated()
+        where profile.distinctCount == rowCount && profile.inferred.missingShare == 0 {
             guard profile.inferred.type == .int64 || profile.inferred.type == .string else { continue }
             var score = rowCount < 20 ? 0.2 : 0.4
             var reasons = ["each of the \(rowCount) rows has another value"]
@@ -48,33 +55,49 @@ struct RoleInference {
                 reasons.append("it counts the rows")
             }
             // Without a name or a count, different values may be chance: an amount, a measurement.
-            guard NameHints.isKey(profile.name) || isCounter || profile.inferred.type == .string && place == 0 else { continue }
-            let role = InferredRole(column: profile.name, finding: Finding(min(0.95, score), reasons.joined(separator: ", ")))
+            guard NameHints.isKey(profile.name) || isCounter || profile.inferred.type == .string && place == 0
+            else { continue }
+            let role = InferredRole(
+                column: profile.name, finding: Finding(min(0.95, score), reasons.joined(separator: ", ")))
             if role.finding.confidence > best?.finding.confidence ?? 0 { best = role }
         }
         return best
     }
 
     private func isConsecutive(_ profile: ColumnProfile) -> Bool {
-        guard case .int64(let low)? = profile.inferred.minimum, case .int64(let high)? = profile.inferred.maximum else { return false }
+        guard case .int64(let low)? = profile.inferred.minimum,
+            case .int64(let high)? = profile.inferred.maximum
+        else { return false }
         return high - low == Int64(rowCount - 1)
     }
 
     func entityKeys(besides taken: Set<String>) -> [InferredRole] {
         var roles: [InferredRole] = []
         for profile in profiles where !taken.contains(profile.name) && profile.inferred.missingShare < 0.5 {
-            guard profile.inferred.type == .int64 || profile.inferred.type == .string, profile.distinctCount >= 3 else { continue }
+            guard profile.inferred.type == .int64 || profile.inferred.type == .string,
+                profile.distinctCount >= 3
+            else { continue }
             let present = profile.presentCount
             guard profile.distinctCount * 2 <= present else { continue }
             let times = present / profile.distinctCount
             let saying = "\(profile.distinctCount) values come about \(times) times each"
             if NameHints.isIdentifier(profile.name) {
-                roles.append(InferredRole(column: profile.name, finding: Finding(0.85, "its name says key, and its \(saying)")))
+                roles.append(
+                    InferredRole(
+                        column: profile.name, finding: Finding(0.85, "its name says key, and its \(saying)")))
             } else if profile.distinctCount > 50, NameHints.isKey(profile.name) {
-                roles.append(InferredRole(column: profile.name, finding: Finding(0.6, "its name may say key, and its \(saying)")))
-            } else if profile.inferred.type == .string, profile.distinctCount > 50, profile.distinctCount * 500 > present,
-                profile.texts.prefix(50).allSatisfy({ !$0.contains(" ") }) {
-                roles.append(InferredRole(column: profile.name, finding: Finding(0.4, "its \(saying), and they look like codes")))
+                roles.append(
+                    InferredRole(
+                        column: profile.name, finding: Finding(0.6, "its name may say key, and its \(saying)")
+                    ))
+            } else if profile.inferred.type == .string, profile.distinctCount > 50,
+                profile.distinctCount * 500 > present,
+                profile.texts.prefix(50).allSatisfy({ !$0.contains(" ") })
+            {
+                roles.append(
+                    InferredRole(
+                        column: profile.name, finding: Finding(0.4, "its \(saying), and they look like codes")
+                    ))
             }
         }
         return roles.enumerated().sorted {
@@ -120,7 +143,10 @@ struct RoleInference {
             }
             score -= profile.inferred.missingShare * 0.5
             if score >= 0.2 {
-                roles.append(InferredRole(column: profile.name, finding: Finding(min(0.95, score), reasons.joined(separator: ", "))))
+                roles.append(
+                    InferredRole(
+                        column: profile.name,
+                        finding: Finding(min(0.95, score), reasons.joined(separator: ", "))))
             }
         }
         // Of equals the later: files put the answer behind the questions.
