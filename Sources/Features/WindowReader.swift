@@ -166,8 +166,7 @@ struct WindowReader {
     }
 
     private mutating func count(_ step: ViewProgram.Step) -> Int {
-        let lane = lanes[step.first.lane]
-        guard lane.format.isNarrow else {
+        guard lanes[step.first.lane].isNarrow else {
             collectWide(step)
             return wide.count
         }
@@ -176,7 +175,7 @@ struct WindowReader {
 
     private mutating func moment(_ step: ViewProgram.Step) -> Double? {
         let format = lanes[step.first.lane].format
-        if format.isNarrow {
+        if lanes[step.first.lane].isNarrow {
             let total = moments(step)
             switch step.function {
             case .sum: return ExactRounding.quotient(total.sum, exponent: format.scale, by: 1)
