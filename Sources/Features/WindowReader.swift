@@ -174,17 +174,17 @@ struct WindowReader {
 
     // MARK: Answering
 
-    mutating func answer(_ row: Int, into answers: Answers) {
+    mutating func answer(_ place: Int, into answers: Answers) {
         for index in 0..<steps.count {
             let step = steps[index]
             switch step.function {
-            case .count: answers.set(index, row, UInt64(count(step)))
-            case .sum, .mean, .variance, .stddev: answers.set(index, row, moment(step))
+            case .count: answers.set(index, place, UInt64(count(step)))
+            case .sum, .mean, .variance, .stddev: answers.set(index, place, moment(step))
             case .min, .max:
-                if let key = extreme(step) { answers.set(index, row, key) } else { answers.setMissing(index, row) }
+                if let key = extreme(step) { answers.set(index, place, key) } else { answers.setMissing(index, place) }
             case .first, .last:
-                if let word = end(step) { answers.set(index, row, word) } else { answers.setMissing(index, row) }
-            case .distinctCount: answers.set(index, row, UInt64(distinctCount(step)))
+                if let word = end(step) { answers.set(index, place, word) } else { answers.setMissing(index, place) }
+            case .distinctCount: answers.set(index, place, UInt64(distinctCount(step)))
             }
         }
     }
