@@ -11,8 +11,8 @@ import argparse, pathlib, shutil, subprocess, sys, tempfile
 # name as in Tests/FeaturesTests/mutations.txt: (file, text, replacement)
 MUTATIONS = {
     "near edge closed": (
-        "VersionArena.swift", "while high < count, times[start + high] < time {",
-        "while high < count, times[start + high] <= time {"),
+        "ViewProgram.swift", "let nearEdge = Self.index(of: near, in: &edges)",
+        "let nearEdge = Self.index(of: near - 1, in: &edges)"),
     "far edge open": ("ViewProgram.swift", "let far = overflow ? Int64.max : sum", "let far = overflow ? Int64.max : sum - 1"),
     "offset dropped": ("ViewProgram.swift", "let near = aggregation.offset.microseconds", "let near: Int64 = 0"),
     "offset clips": (
