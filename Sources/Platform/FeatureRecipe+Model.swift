@@ -1,10 +1,20 @@
+import MartletAccess
+import MartletBytes
 import MartletDefinitions
 import MartletExpressions
-import MartletFeatures
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
 import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
 import MartletTraining
+import MartletWorld
 
 extension FeatureRecipe {
     /// The recipe for a model's frozen features, from the project as the model was checked in it.

@@ -1,4 +1,21 @@
+import MartletAccess
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
 import Synchronization
+import MartletTraining
+import MartletWorld
 
 /// Counts the records of predictions that were answered before being durable, and bounds them.
 final class LateRecords: Sendable {

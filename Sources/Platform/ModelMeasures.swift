@@ -1,7 +1,20 @@
+import MartletAccess
+import MartletBytes
+import MartletDefinitions
 import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
 import MartletStatistics
+import MartletStorage
 import MartletTraining
+import MartletWorld
 
 /// The metrics of a model's definition on its test rows.
 struct ModelMeasures {
@@ -61,7 +74,7 @@ struct ModelMeasures {
 
     /// The calendar day of each test row, as a number, on the clocks of the stream's zone.
     private var days: [Int] {
-        set.testEvents.eventTimes.map { time in
+        self.set.testEvents.eventTimes.map { time in
             let date = zone.civilDate(at: Timestamp(microseconds: time))
             return date.year * 10_000 + date.month * 100 + date.day
         }

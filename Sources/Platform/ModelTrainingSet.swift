@@ -1,9 +1,18 @@
+import MartletAccess
 import MartletBytes
+import MartletDefinitions
 import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
 import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
 import MartletTraining
 import MartletWorld
 

@@ -1,12 +1,17 @@
 public import MartletAccess
 public import MartletBytes
 import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 public import MartletFrames
 public import MartletGovernance
 import MartletIngestion
+import MartletModels
 import MartletPlan
 import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
 import MartletWorld

@@ -1,11 +1,20 @@
 public import MartletAccess
 public import MartletBytes
 import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
 import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 extension Platform {
     /// The features of entities as of a time: `{"view", "keys": [{…}], "time"?}` → features, and the cut they are of.

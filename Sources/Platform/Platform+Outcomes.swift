@@ -3,10 +3,18 @@ public import MartletBytes
 import MartletDefinitions
 import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
+import MartletWorld
 
 extension Platform {
     /// Takes what became known of events and predictions: fills the late field, as a record of its own.
@@ -45,7 +53,7 @@ extension Platform {
                 .invalid, "unknown member '\(key.prefix(60))'\(NearestMatch.of(key, in: Self.keys).map { "; did you mean '\($0)'?" } ?? "")")
         }
         guard let label = object["label"] else { throw PlatformError(.invalid, "an outcome has a 'label'") }
-        if let id = object["prediction_id"]?.string { return try await label(prediction: id, label) }
+        if let id = object["prediction_id"]?.string { return try await self.label(prediction: id, label) }
         guard let name = object["stream"]?.string, let unique = object["unique"] else {
             throw PlatformError(.invalid, "an outcome names a 'prediction_id', or a 'stream' and a 'unique' key")
         }

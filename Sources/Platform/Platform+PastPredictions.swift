@@ -1,20 +1,28 @@
 public import MartletAccess
 public import MartletBytes
+import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
 import MartletModels
 import MartletPlan
 import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
+import MartletWorld
 
 extension Platform {
     /// A prediction as it was made, with its inputs, features, output, and what became known since.
     public func prediction(_ id: String, scope: Scope) async throws -> JSONValue {
         let record = try await record(id, scope: scope)
         var members = describe(record)
-        members.append(("outcome", try await outcome(of: record).map(JSONValue.init) ?? .null))
+        let outcome = try await outcome(of: record)
+        members.append(("outcome", JSONValue(outcome ?? .missing)))
         return .object(members)
     }
 
@@ -42,7 +50,8 @@ extension Platform {
             let result = try features.compute(
                 model.recipe, record.inputs, at: [record.time], ownKeys: keys, cut: record.cut, asKnown: false)
             again.features = result.features
-        } catch let error as FeatureStoreError where error.code == .viewNotFolded {
+        } catch {
+            guard error.code == .viewNotFolded else { throw error }
             note = "the views of this version are no longer folded; the stored values were scored again"
         }
         (again.margins, again.outputs) = try model.score(again.features)

@@ -1,13 +1,17 @@
 public import MartletAccess
-public import MartletBytes
+import MartletBytes
 import MartletDefinitions
 import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletPlan
 import MartletRegistry
 import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
 import MartletWorld

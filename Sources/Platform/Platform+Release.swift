@@ -1,8 +1,20 @@
 public import MartletAccess
 public import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
+import MartletPlan
 public import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 extension Platform {
     /// Puts a model version behind an alias: one release, one commit.

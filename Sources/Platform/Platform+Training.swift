@@ -3,11 +3,15 @@ public import MartletBytes
 import MartletDefinitions
 import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
 import MartletGovernance
+import MartletIngestion
 import MartletModels
 import MartletPlan
 import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
 import MartletWorld
@@ -169,7 +173,7 @@ extension Platform {
         if model.gates.contains(where: \.readsChampion), let number = release.version(of: model.name, alias: "champion") {
             let served = try servedModel(model.name, number)
             let project = try ProjectPlan.check(inForce.source)
-            let again = try features(of: served.recipe, set.test, in: set)
+            let again = try await features(of: served.recipe, set.test, in: set)
             let outputs = try served.score(again).outputs
             let values = try ModelMeasures(model: model, set: set, zone: project.stream(model.source)?.timeZone ?? .utc)
                 .values(outputs: outputs)

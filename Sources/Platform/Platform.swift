@@ -1,13 +1,21 @@
 public import MartletAccess
-public import MartletFeatureStore
-public import MartletFrames
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
 public import MartletGovernance
-public import MartletIngestion
-public import MartletPlan
-public import MartletRegistry
-public import MartletStorage
-public import MartletWorld
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
 import Synchronization
+import MartletTraining
+public import MartletWorld
 
 /// One project, opened: its stores, what is in force, and the operations that cross the parts.
 ///

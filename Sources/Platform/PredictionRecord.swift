@@ -1,6 +1,20 @@
+import MartletAccess
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// A prediction as the event log keeps it: who asked what, as of when, and every value that led to the output.
 ///

@@ -1,7 +1,20 @@
+import MartletAccess
 import MartletBytes
 import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// What a client asks an endpoint: one row or several, with options.
 struct PredictionRequest {

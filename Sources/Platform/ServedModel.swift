@@ -1,12 +1,20 @@
+import MartletAccess
 import MartletBytes
 import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
+import MartletIngestion
 import MartletModels
 import MartletPlan
 import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
 import MartletTraining
+import MartletWorld
 
 /// A model version, loaded: its signed package verified, its trees and its recipe ready.
 struct ServedModel: Sendable {

@@ -1,7 +1,20 @@
+import MartletAccess
+import MartletBytes
+import MartletDefinitions
 import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// A stream in force, with all that is compiled once to admit its rows.
 struct StreamRuntime: Sendable {
