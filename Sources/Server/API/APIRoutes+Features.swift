@@ -1,3 +1,4 @@
+import MartletAccess
 import MartletBytes
 import MartletPlatform
 import Synchronization

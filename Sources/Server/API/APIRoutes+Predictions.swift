@@ -1,5 +1,7 @@
+import MartletAccess
 import MartletBytes
 import MartletPlatform
+import MartletWorld
 
 extension APIRoutes {
     /// Predictions made, looked up, explained and made again; and what became known of them.

@@ -40,7 +40,7 @@ final class ProjectObserver: RequestObserver {
         let resource = route?.pattern.text ?? "unknown"
         queue.async { [self] in
             defer { pending.subtract(1, ordering: .relaxed) }
-            do {
+            do throws(GovernanceError) {
                 try audit.recordRefusal(
                     actor: actor, action: action, resource: resource, requestID: requestID,
                     details: ["code": .text(problem.code), "source": .text(source)])
