@@ -73,7 +73,9 @@ extension ByteWriter {
             write(IntegerBlock.packed)
             write(zigzag: low)
             write(UInt8(width))
-            writePacked(values.count, width: width, scratch: &scratch) { UInt64(bitPattern: values[$0] &- low) }
+            writePacked(values.count, width: width, scratch: &scratch) {
+                UInt64(bitPattern: values[$0] &- low)
+            }
         } else if deltaSize <= firstSize + varintSize {
             write(IntegerBlock.deltaPacked)
             write(zigzag: first)
@@ -122,7 +124,9 @@ extension ByteWriter {
                 }
             }
             words[end] = word.littleEndian
-            write(contentsOf: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(words)[..<((count * width + 7) / 8)]))
+            write(
+                contentsOf: UnsafeRawBufferPointer(
+                    rebasing: UnsafeRawBufferPointer(words)[..<((count * width + 7) / 8)]))
         }
     }
 
@@ -207,9 +211,12 @@ extension ByteReader {
                 if left < width {
                     var fresh: UInt64 = 0
                     if next + 8 <= bytes.count {
-                        fresh = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self))
+                        fresh = UInt64(
+                            littleEndian: bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self))
                     } else {
-                        for index in next..<bytes.count { fresh |= UInt64(bytes[index]) << UInt64(8 * (index - next)) }
+                        for index in next..<bytes.count {
+                            fresh |= UInt64(bytes[index]) << UInt64(8 * (index - next))
+                        }
                     }
                     next += 8
                     bits |= fresh << UInt64(left)

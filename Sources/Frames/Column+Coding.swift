@@ -38,7 +38,9 @@ extension Column {
     }
 
     /// - Parameter textBytes: how many bytes of text may still be made; lowered by what the column takes.
-    init(decoding reader: inout ByteReader, type: ValueType, count: Int, textBytes: inout Int) throws(ByteError) {
+    init(decoding reader: inout ByteReader, type: ValueType, count: Int, textBytes: inout Int)
+        throws(ByteError)
+    {
         let start = reader.offset
         var validity: Bitmap?
         switch try reader.readByte() {
@@ -135,7 +137,9 @@ extension Column {
     // MARK: Doubles
 
     /// Powers of ten that a double holds exactly and that keep a useful range of 51-bit integers.
-    private static let powers: [Double] = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13]
+    private static let powers: [Double] = [
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+    ]
 
     /// The integer whose quotient by the power is the value bit for bit; nil if there is none.
     @inline(__always)
@@ -166,9 +170,9 @@ extension Column {
         writer.write(ColumnForm.raw)
         values.withUnsafeBytes { bytes in
             #if _endian(little)
-            writer.write(contentsOf: bytes)
+                writer.write(contentsOf: bytes)
             #else
-            for value in values { writer.write(fixed: value.bitPattern) }
+                for value in values { writer.write(fixed: value.bitPattern) }
             #endif
         }
     }
@@ -200,7 +204,8 @@ extension Column {
         return (places, integers)
     }
 
-    private static func decodeDoubles(count: Int, from reader: inout ByteReader) throws(ByteError) -> [Double] {
+    private static func decodeDoubles(count: Int, from reader: inout ByteReader) throws(ByteError) -> [Double]
+    {
         let start = reader.offset
         switch try reader.readByte() {
         case ColumnForm.raw:
@@ -210,7 +215,9 @@ extension Column {
             let bytes = try reader.readBytes(count * 8)
             return bytes.withUnsafeBytes { raw in
                 (0..<count).map { index in
-                    Double(bitPattern: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)))
+                    Double(
+                        bitPattern: UInt64(
+                            littleEndian: raw.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)))
                 }
             }
         case ColumnForm.constant:
@@ -254,7 +261,9 @@ extension ByteReader {
             throw .malformed(at: start, what: "bits set past the end of a bitmap")
         }
         var words = [UInt64](repeating: 0, count: (count + 63) / 64)
-        for (index, byte) in bytes.enumerated() { words[index >> 3] |= UInt64(byte) << UInt64(8 * (index & 7)) }
+        for (index, byte) in bytes.enumerated() {
+            words[index >> 3] |= UInt64(byte) << UInt64(8 * (index & 7))
+        }
         return Bitmap(words: words, count: count)
     }
 }

@@ -49,7 +49,9 @@ extension ByteReader {
     /// Reads what ``ByteWriter/write(fingerprints:)`` wrote.
     public mutating func readFingerprints(count: Int) throws(ByteError) -> [Fingerprint] {
         precondition(count >= 0)
-        guard remaining / 16 >= count else { throw .truncated(at: offset, needed: 16 * count, left: remaining) }
+        guard remaining / 16 >= count else {
+            throw .truncated(at: offset, needed: 16 * count, left: remaining)
+        }
         var fingerprints: [Fingerprint] = []
         fingerprints.reserveCapacity(count)
         for _ in 0..<count {

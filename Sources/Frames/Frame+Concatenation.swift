@@ -6,8 +6,11 @@ extension Frame {
     public static func concatenating(_ frames: [Frame]) -> Frame? {
         guard let first = frames.first else { return nil }
         if frames.count == 1 { return first }
-        precondition(frames.allSatisfy { $0.schema == first.schema }, "frames of different schemas are joined")
-        let columns = first.columns.indices.map { index in Column.concatenating(frames.map { $0.columns[index] }) }
+        precondition(
+            frames.allSatisfy { $0.schema == first.schema }, "frames of different schemas are joined")
+        let columns = first.columns.indices.map { index in
+            Column.concatenating(frames.map { $0.columns[index] })
+        }
         return Frame(first.schema, columns.compactMap { $0 }, rowCount: frames.reduce(0) { $0 + $1.rowCount })
     }
 }

@@ -75,7 +75,9 @@ enum StringCoding {
                     } else {
                         let entry = Int(indices[next])
                         next += 1
-                        strings.append(utf8: UnsafeRawBufferPointer(rebasing: entries[offsets[entry]..<offsets[entry + 1]]))
+                        strings.append(
+                            utf8: UnsafeRawBufferPointer(
+                                rebasing: entries[offsets[entry]..<offsets[entry + 1]]))
                     }
                 }
             }
@@ -100,7 +102,8 @@ enum StringCoding {
         var total = 0
         for length in lengths {
             guard length >= 0, length <= reader.remaining - total else {
-                throw .malformed(at: start, what: "a text of \(length) bytes where \(reader.remaining - total) are left")
+                throw .malformed(
+                    at: start, what: "a text of \(length) bytes where \(reader.remaining - total) are left")
             }
             total += Int(length)
             offsets.append(total)
@@ -157,7 +160,8 @@ enum DistinctTexts {
                     }
                     let other = entries[entry]
                     if hashes[entry] == hash,
-                        equal(bytes, range, strings.offsets[other]..<strings.offsets[other + 1]) {
+                        equal(bytes, range, strings.offsets[other]..<strings.offsets[other + 1])
+                    {
                         indices.append(Int64(entry))
                         break
                     }
@@ -190,7 +194,9 @@ enum DistinctTexts {
         return high ^ low
     }
 
-    private static func equal(_ bytes: UnsafeRawBufferPointer, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+    private static func equal(_ bytes: UnsafeRawBufferPointer, _ left: Range<Int>, _ right: Range<Int>)
+        -> Bool
+    {
         guard left.count == right.count else { return false }
         for step in 0..<left.count where bytes[left.lowerBound + step] != bytes[right.lowerBound + step] {
             return false

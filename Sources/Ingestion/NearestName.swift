@@ -18,8 +18,11 @@ enum NearestName {
         for i in 0..<left.count {
             var current = [i + 1]
             for j in 0..<right.count {
-                var edits = min(previous[j + 1] + 1, current[j] + 1, previous[j] + (left[i] == right[j] ? 0 : 1))
-                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] { edits = min(edits, older[j - 1] + 1) }
+                var edits = min(
+                    previous[j + 1] + 1, current[j] + 1, previous[j] + (left[i] == right[j] ? 0 : 1))
+                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                    edits = min(edits, older[j - 1] + 1)
+                }
                 current.append(edits)
             }
             older = previous

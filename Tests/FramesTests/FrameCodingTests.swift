@@ -41,7 +41,9 @@ func randomColumn(_ type: ValueType, rows: Int, using random: inout SeededRandom
             case 1: builder.append(walk)
             case 2: builder.append(Int64.random(in: .min ... .max, using: &random))
             case 3: builder.append(extremes.randomElement(using: &random) ?? 0)
-            case 4: builder.append(Int64.random(in: 0..<(1 << Int64.random(in: 0..<62, using: &random)), using: &random))
+            case 4:
+                builder.append(
+                    Int64.random(in: 0..<(1 << Int64.random(in: 0..<62, using: &random)), using: &random))
             case 5: builder.append(Int64(row) * 1_000_000 + 1_500_000_000_000_000)
             default: builder.append(Int64(row % 97 == 0 ? 1 << 50 : row % 3))
             }
@@ -72,7 +74,8 @@ func randomColumn(_ type: ValueType, rows: Int, using random: inout SeededRandom
 func randomFrame(seed: UInt64) -> Frame {
     var random = SeededRandom(seed)
     let rows = [0, 1, 2, 63, 64, 65, 200, 1_023, 1_024, 1_025, 2_500].randomElement(using: &random) ?? 0
-    return Frame(allTypes, allTypes.fields.map { randomColumn($0.type, rows: rows, using: &random) }, rowCount: rows)
+    return Frame(
+        allTypes, allTypes.fields.map { randomColumn($0.type, rows: rows, using: &random) }, rowCount: rows)
 }
 
 func encoded(_ frame: Frame) -> [UInt8] {
@@ -111,7 +114,9 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
 
     @Test("a schema with a name twice, an unknown type or flag is refused")
     func hostileSchemas() {
-        for fields: [UInt8] in [[2, 1, 97, 1, 0, 1, 97, 2, 0], [1, 1, 97, 9, 0], [1, 1, 97, 1, 2], [200], [1, 5, 97]] {
+        for fields: [UInt8] in [
+            [2, 1, 97, 1, 0, 1, 97, 2, 0], [1, 1, 97, 9, 0], [1, 1, 97, 1, 2], [200], [1, 5, 97],
+        ] {
             var reader = ByteReader(fields)
             #expect(throws: ByteError.self) { try Schema(decoding: &reader) }
         }
@@ -128,7 +133,8 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         }
     }
 
-    @Test("flipped bits and random bytes give an error or a frame, and never a trap", arguments: UInt64(0)..<60)
+    @Test(
+        "flipped bits and random bytes give an error or a frame, and never a trap", arguments: UInt64(0)..<60)
     func hostileBytes(seed: UInt64) {
         var random = SeededRandom(seed)
         let good = encoded(randomFrame(seed: seed))
@@ -137,10 +143,13 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
             for _ in 0..<Int.random(in: 1...3, using: &random) where !bytes.isEmpty {
                 // Mostly near the front, where counts, tags and widths are.
                 let reach = Bool.random(using: &random) ? bytes.count : min(bytes.count, 40)
-                bytes[Int.random(in: 0..<reach, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+                bytes[Int.random(in: 0..<reach, using: &random)] ^=
+                    1 << UInt8.random(in: 0..<8, using: &random)
             }
             var reader = ByteReader(bytes)
-            if let frame = try? Frame(decodingColumns: &reader, schema: allTypes, rowLimit: 5_000, textLimit: 1 << 20) {
+            if let frame = try? Frame(
+                decodingColumns: &reader, schema: allTypes, rowLimit: 5_000, textLimit: 1 << 20)
+            {
                 for column in frame.columns { for row in 0..<min(3, frame.rowCount) { _ = column[row] } }
             }
         }
@@ -188,7 +197,10 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
             let column = Column((0..<rows).map(value), type: type)
             return encoded(Frame(Schema([Field("x", type)]), [column])).count
         }
-        #expect(size(.timestamp) { .timestamp(Timestamp(microseconds: 1_500_000_000_000_000 + Int64($0) * 1_000_000)) } < 400)
+        #expect(
+            size(.timestamp) {
+                .timestamp(Timestamp(microseconds: 1_500_000_000_000_000 + Int64($0) * 1_000_000))
+            } < 400)
         #expect(size(.bool) { .bool($0 % 3 == 0) } < rows / 8 + 20)
         #expect(size(.int64) { .int64(Int64($0 * 7_919 % 1_000)) } < rows * 11 / 8)
         #expect(size(.float64) { .float64(Double($0 * 7_919 % 100_000) / 100) } < rows * 18 / 8)
@@ -225,7 +237,9 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         let parts = (0..<4).map { randomFrame(seed: seed * 7 + $0) }
         let whole = try #require(Frame.concatenating(parts))
         var builders = allTypes.fields.map { ColumnBuilder($0.type) }
-        for part in parts { for index in builders.indices { builders[index].append(contentsOf: part.columns[index]) } }
+        for part in parts {
+            for index in builders.indices { builders[index].append(contentsOf: part.columns[index]) }
+        }
         let expected = Frame(allTypes, builders.map { $0.finish() })
         let isEqual = identical(whole, expected)
         #expect(isEqual, "seed \(seed)")
@@ -243,8 +257,10 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         }
         let a = Field("a", .string, isOptional: true)
         let b = Field("b", .string, isOptional: true)
-        #expect(bytes([(a, .string("x")), (b, .string("y"))]) == bytes([(b, .string("y")), (a, .string("x"))]))
-        #expect(bytes([(a, .string("xy")), (b, .string(""))]) != bytes([(a, .string("x")), (b, .string("y"))]))
+        #expect(
+            bytes([(a, .string("x")), (b, .string("y"))]) == bytes([(b, .string("y")), (a, .string("x"))]))
+        #expect(
+            bytes([(a, .string("xy")), (b, .string(""))]) != bytes([(a, .string("x")), (b, .string("y"))]))
         #expect(bytes([(a, .string("")), (b, .missing)]) != bytes([(a, .missing), (b, .string(""))]))
         #expect(bytes([(a, .string("")), (b, .missing)]) == bytes([(a, .string(""))]))
         let zero = Field("z", .float64)

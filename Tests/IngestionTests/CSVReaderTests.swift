@@ -3,7 +3,8 @@ import Testing
 
 /// Feeds a text in chunks of a size, and collects cells and dead letters.
 func readCSV(
-    _ text: [UInt8], chunk: Int = .max, limit: Int = 100, delimiter: UInt8 = 0x2C, limits: CSVReader.Limits = .init()
+    _ text: [UInt8], chunk: Int = .max, limit: Int = 100, delimiter: UInt8 = 0x2C,
+    limits: CSVReader.Limits = .init()
 ) throws -> (header: [String], rows: [[String]], rejected: [DeadLetter], lines: [DeadLetter.Place]) {
     var reader = CSVReader(delimiter: delimiter, limits: limits)
     var rows: [[String]] = []
@@ -32,17 +33,23 @@ func readCSV(
 }
 
 @Suite("CSV") struct CSVReaderTests {
-    @Test("quotes, CRLF, embedded line breaks, a byte order mark and blank lines", arguments: [1, 2, 3, 7, 1_000], [1, 2, 100])
+    @Test(
+        "quotes, CRLF, embedded line breaks, a byte order mark and blank lines",
+        arguments: [1, 2, 3, 7, 1_000], [1, 2, 100])
     func grammar(chunk: Int, limit: Int) throws {
-        let text = "\u{FEFF}a,\"b \"\"x\"\"\",c\r\n1,\"two\r\nlines\",\"3,\"\r\n\r\n\"\",\"\"\"\",é\n,,\nlast,\"\",end"
+        let text =
+            "\u{FEFF}a,\"b \"\"x\"\"\",c\r\n1,\"two\r\nlines\",\"3,\"\r\n\r\n\"\",\"\"\"\",é\n,,\nlast,\"\",end"
         let (header, rows, rejected, lines) = try readCSV(Array(text.utf8), chunk: chunk, limit: limit)
         #expect(header == ["a", "b \"x\"", "c"])
-        #expect(rows == [["1", "two\r\nlines", "3,"], ["", "\"", "é"], ["", "", ""], ["last", "", "end"]])
+        #expect(
+            rows == [["1", "two\r\nlines", "3,"], ["", "\"", "é"], ["", "", ""], ["last", "", "end"]])
         #expect(rejected.isEmpty)
         #expect(lines == [.line(2), .line(5), .line(6), .line(7)])
     }
 
-    @Test("bad rows become dead letters with line and reason, and good rows go on", arguments: [1, 5, 1_000], [1, 100])
+    @Test(
+        "bad rows become dead letters with line and reason, and good rows go on", arguments: [1, 5, 1_000],
+        [1, 100])
     func rejection(chunk: Int, limit: Int) throws {
         var text = Array("a,b\n1,2\n3\n4,5,6\n\"open,7\n8,9\n1\"0,11\n\"12\"x,13\n".utf8)
         text += [0x31, 0x00, 0x2C, 0x32, 0x0A]
@@ -53,7 +60,8 @@ func readCSV(
         #expect(rejected.map(\.place) == [3, 4, 5, 7, 8, 9, 10].map { .line($0) })
         #expect(
             rejected.map(\.reason) == [
-                .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV, .malformedUTF8,
+                .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV, .malformedCSV,
+                .malformedUTF8,
             ])
         #expect(rejected[0].message == "the row has 1 cells where the header names 2 columns")
         #expect(rejected[2].raw == Array("\"open,7".utf8))
@@ -69,9 +77,13 @@ func readCSV(
         #expect(rejected.map(\.place) == [.line(3)])
     }
 
-    @Test("a row that is too long is one dead letter, and its quoted lines never become rows", arguments: [1, 10, 10_000])
+    @Test(
+        "a row that is too long is one dead letter, and its quoted lines never become rows",
+        arguments: [1, 10, 10_000])
     func oversized(chunk: Int) throws {
-        let long = "1,\"" + String(repeating: "x", count: 300) + "\n66,77\n\"\"88,99\"\n2,3\n4," + String(repeating: "y", count: 300) + "\n5,6\n"
+        let long =
+            "1,\"" + String(repeating: "x", count: 300) + "\n66,77\n\"\"88,99\"\n2,3\n4,"
+            + String(repeating: "y", count: 300) + "\n5,6\n"
         let (_, rows, rejected, lines) = try readCSV(
             Array(("a,b\n" + long).utf8), chunk: chunk, limits: .init(rowBytes: 100))
         #expect(rows == [["2", "3"], ["5", "6"]])
@@ -81,16 +93,26 @@ func readCSV(
         #expect(lines == [.line(5), .line(7)])
     }
 
-    @Test("a header that cannot be used is refused with a reason", arguments: [
-        ("", "the file has no header: it is empty"), ("a,a\n1,2\n", "the header names the column 'a' twice"),
-        ("a,\n1,2\n", "column 2 of the header has no name"),
-        ("a,\"b\n", "the header on line 1 cannot be read: a quoted cell has no closing quote"),
-    ])
+    @Test(
+        "a header that cannot be used is refused with a reason",
+        arguments: [
+            ("", "the file has no header: it is empty"),
+            ("a,a\n1,2\n", "the header names the column 'a' twice"),
+            ("a,\n1,2\n", "column 2 of the header has no name"),
+            ("a,\"b\n", "the header on line 1 cannot be read: a quoted cell has no closing quote"),
+        ])
     func badHeaders(text: String, message: String) {
-        #expect(performing: { try readCSV(Array(text.utf8)) }, throws: { ($0 as? IngestionError)?.message == message })
+        #expect(
+            performing: { try readCSV(Array(text.utf8)) },
+            throws: { ($0 as? IngestionError)?.message == message })
     }
 
-    @Test("the delimiter is told from the header", arguments: [("a,b;c\n", 0x2C), ("a;b;c,d\n", 0x3B), ("a\tb\n", 0x09), ("\"a;;;\",b|c|d\n", 0x7C), ("one\n", 0x2C)])
+    @Test(
+        "the delimiter is told from the header",
+        arguments: [
+            ("a,b;c\n", 0x2C), ("a;b;c,d\n", 0x3B), ("a\tb\n", 0x09), ("\"a;;;\",b|c|d\n", 0x7C),
+            ("one\n", 0x2C),
+        ])
     func delimiters(line: String, delimiter: UInt8) throws {
         #expect(CSVReader.delimiter(ofHeader: line.utf8) == delimiter)
     }
@@ -105,8 +127,10 @@ func readCSV(
         let alphabet: [UInt8] = Array("aab,,\"\"\n\n\r1".utf8) + [0xC3, 0xA9, 0x00]
         let text = Array("a,b\n".utf8) + (0..<random(120)).map { _ in alphabet[random(alphabet.count)] }
         func outcome(_ chunk: Int, _ limit: Int) -> String {
-            guard let result = try? readCSV(text, chunk: chunk, limit: limit, limits: .init(rowBytes: 40)) else { return "refused" }
-            return "\(result.rows) \(result.lines) \(result.rejected.map { "\($0.place) \($0.reason) \($0.raw)" })"
+            guard let result = try? readCSV(text, chunk: chunk, limit: limit, limits: .init(rowBytes: 40))
+            else { return "refused" }
+            return
+                "\(result.rows) \(result.lines) \(result.rejected.map { "\($0.place) \($0.reason) \($0.raw)" })"
         }
         let whole = outcome(.max, 1_000)
         for (chunk, limit) in [(1, 1), (1, 50), (2, 3), (13, 2), (64, 1_000)] {

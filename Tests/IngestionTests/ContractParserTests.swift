@@ -6,7 +6,8 @@ let orders = StreamContract(
     stream: "orders",
     fields: [
         ContractField("id", .string), ContractField("at", .timestamp), ContractField("amount", .float64),
-        ContractField("items", .int64, isOptional: true, missingTexts: ["NA", "?"]), ContractField("paid", .bool, isOptional: true),
+        ContractField("items", .int64, isOptional: true, missingTexts: ["NA", "?"]),
+        ContractField("paid", .bool, isOptional: true),
     ], eventTime: "at", unique: ["id"], timeZone: "Europe/Brussels")
 
 /// A zone two hours ahead of UTC that skips the hour from 02:00 on 25 March 2018.
@@ -16,7 +17,8 @@ let orders = StreamContract(
 }
 
 func parseCSV(
-    _ text: String, _ contract: StreamContract = orders, ignoringUnknown: Bool = false, arrival: Timestamp? = nil
+    _ text: String, _ contract: StreamContract = orders, ignoringUnknown: Bool = false,
+    arrival: Timestamp? = nil
 ) throws -> ContractRows {
     let parser = try ContractParser(contract, localTime: twoHoursAhead)
     var reader = CSVReader()
@@ -24,7 +26,8 @@ func parseCSV(
     reader.finish()
     let rows = try #require(try reader.nextRows(limit: 10_000))
     return parser.parse(
-        rows, columns: try parser.columns(of: try #require(reader.header), ignoringUnknown: ignoringUnknown), arrival: arrival)
+        rows, columns: try parser.columns(of: try #require(reader.header), ignoringUnknown: ignoringUnknown),
+        arrival: arrival)
 }
 
 func parseLines(_ text: String, _ contract: StreamContract = orders) throws -> ContractRows {
@@ -40,7 +43,9 @@ func values(_ rows: ContractRows) -> [[Value]] {
 }
 
 func moment(_ text: String) -> Value {
-    guard case .moment(let moment)? = Array(text.utf8).withUnsafeBytes({ TypedText.time($0) }) else { return .missing }
+    guard case .moment(let moment)? = Array(text.utf8).withUnsafeBytes({ TypedText.time($0) }) else {
+        return .missing
+    }
     return .timestamp(moment)
 }
 
@@ -66,18 +71,54 @@ func moment(_ text: String) -> Value {
     }
 
     static let faults: [(String, DeadLetter.Reason, String)] = [
-        ("a,2018-07-25T06:00:00Z,12abc,3,1", .wrongType, "field 'amount' should be a finite number, and '12abc' was found"),
-        ("a,2018-07-25T06:00:00Z,,3,1", .missingField, "field 'amount' must have a value, and it is empty or a text that means missing"),
-        ("a,2018-07-25T06:00:00Z,1, 3,1", .wrongType, "field 'items' should be a whole number of 64 bits, and ' 3' was found; it has white space around it, which 'clean: [trim]' removes"),
-        ("a,2018-07-25T06:00:00Z,1,3.0,1", .wrongType, "field 'items' should be a whole number of 64 bits, and '3.0' was found"),
-        ("a,2018-07-25T06:00:00Z,1,9223372036854775808,1", .wrongType, "field 'items' should be a whole number of 64 bits, and '9223372036854775808' was found"),
-        ("a,2018-07-25T06:00:00Z,1,3,maybe", .wrongType, "field 'paid' should be true or false (also yes, no, 1, 0), and 'maybe' was found"),
-        ("a,2018-07-25T06:00:00Z,nan,3,1", .wrongType, "field 'amount' should be a finite number, and 'nan' was found; if it means a missing value, declare it as one of the field's missing texts"),
-        ("a,2018-07-25T06:00:00Z,1e999,3,1", .wrongType, "field 'amount' should be a finite number, and '1e999' was found"),
-        ("a,2018-02-30T06:00:00Z,1,3,1", .badTime, "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '2018-02-30T06:00:00Z' was found"),
-        ("a,2018-03-25 02:30:00,1,3,1", .badTime, "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '2018-03-25 02:30:00' was found"),
-        ("a,1532498400,1,3,1", .badTime, "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '1532498400' was found; to read numbers as times, give the field a 'unit:'"),
-        ("a,2018-07-26T06:05:01Z,1,3,1", .futureTime, "the event time 2018-07-26T06:05:01Z is more than 5m after its arrival at 2018-07-26T06:00:00Z"),
+        (
+            "a,2018-07-25T06:00:00Z,12abc,3,1", .wrongType,
+            "field 'amount' should be a finite number, and '12abc' was found"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,,3,1", .missingField,
+            "field 'amount' must have a value, and it is empty or a text that means missing"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,1, 3,1", .wrongType,
+            "field 'items' should be a whole number of 64 bits, and ' 3' was found; it has white space around it, which 'clean: [trim]' removes"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,1,3.0,1", .wrongType,
+            "field 'items' should be a whole number of 64 bits, and '3.0' was found"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,1,9223372036854775808,1", .wrongType,
+            "field 'items' should be a whole number of 64 bits, and '9223372036854775808' was found"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,1,3,maybe", .wrongType,
+            "field 'paid' should be true or false (also yes, no, 1, 0), and 'maybe' was found"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,nan,3,1", .wrongType,
+            "field 'amount' should be a finite number, and 'nan' was found; if it means a missing value, declare it as one of the field's missing texts"
+        ),
+        (
+            "a,2018-07-25T06:00:00Z,1e999,3,1", .wrongType,
+            "field 'amount' should be a finite number, and '1e999' was found"
+        ),
+        (
+            "a,2018-02-30T06:00:00Z,1,3,1", .badTime,
+            "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '2018-02-30T06:00:00Z' was found"
+        ),
+        (
+            "a,2018-03-25 02:30:00,1,3,1", .badTime,
+            "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '2018-03-25 02:30:00' was found"
+        ),
+        (
+            "a,1532498400,1,3,1", .badTime,
+            "field 'at' should be a time such as 2018-07-25T06:00:00Z, and '1532498400' was found; to read numbers as times, give the field a 'unit:'"
+        ),
+        (
+            "a,2018-07-26T06:05:01Z,1,3,1", .futureTime,
+            "the event time 2018-07-26T06:05:01Z is more than 5m after its arrival at 2018-07-26T06:00:00Z"
+        ),
     ]
 
     @Test("a value that is not of its type is a dead letter, and its neighbours are kept", arguments: faults)
@@ -108,12 +149,21 @@ func moment(_ text: String) -> Value {
     func headers() throws {
         let parser = try ContractParser(orders)
         func message(_ header: [String], ignoring: Bool = false) -> String {
-            do throws(IngestionError) { return "\(try parser.columns(of: header, ignoringUnknown: ignoring).cells)" } catch { return "\(error)" }
+            do throws(IngestionError) {
+                return "\(try parser.columns(of: header, ignoringUnknown: ignoring).cells)"
+            } catch { return "\(error)" }
         }
-        #expect(message(["id", "at", "amuont"]) == "stream 'orders' has no field 'amuont'\n hint: did you mean 'amount'?")
-        #expect(message(["id", "at"]) == "field 'amount' of stream 'orders' is required, and no column has its name\n hint: the header names: id, at")
+        #expect(
+            message(["id", "at", "amuont"])
+                == "stream 'orders' has no field 'amuont'\n hint: did you mean 'amount'?")
+        #expect(
+            message(["id", "at"])
+                == "field 'amount' of stream 'orders' is required, and no column has its name\n hint: the header names: id, at"
+        )
         #expect(message(["id", "at", "amount", "colour"]).hasPrefix("stream 'orders' has no field 'colour'"))
-        #expect(message(["amount", "colour", "at", "id"], ignoring: true) == "[Optional(3), Optional(2), Optional(0), nil, nil]")
+        #expect(
+            message(["amount", "colour", "at", "id"], ignoring: true)
+                == "[Optional(3), Optional(2), Optional(0), nil, nil]")
     }
 
     @Test("lines of JSON become the same columns")
@@ -150,7 +200,9 @@ func moment(_ text: String) -> Value {
         (#"[{"id":"a"}]"#, .malformedJSON, nil), ("7", .malformedJSON, nil), ("hello", .malformedJSON, nil),
     ]
 
-    @Test("a line that breaks the contract is a dead letter, and its neighbours are kept", arguments: jsonFaults)
+    @Test(
+        "a line that breaks the contract is a dead letter, and its neighbours are kept", arguments: jsonFaults
+    )
     func brokenLines(line: String, reason: DeadLetter.Reason, field: String?) throws {
         let good = #"{"id":"a","at":"2018-07-25","amount":1}"#
         let batch = try parseLines("\(good)\n\(line)\n\(good)")
@@ -182,7 +234,8 @@ func moment(_ text: String) -> Value {
         let batch = try parse("[\(good), {\"x\": 1}, 5, [1], \(good)]")
         #expect(batch.frame.rowCount == 2)
         #expect(batch.deadLetters.map(\.place) == [.item(2), .item(3), .item(4)])
-        #expect(batch.deadLetters.map { String(decoding: $0.raw, as: UTF8.self) } == ["{\"x\": 1}", "5", "[1]"])
+        #expect(
+            batch.deadLetters.map { String(decoding: $0.raw, as: UTF8.self) } == ["{\"x\": 1}", "5", "[1]"])
         #expect(try parse(good).frame.rowCount == 1)
         #expect(try parse("[]").frame.rowCount == 0)
         for body in ["", "[\(good)", "[\(good),]", "7", "\(good)\(good)"] {
@@ -195,7 +248,9 @@ func moment(_ text: String) -> Value {
     func repairs() throws {
         var contract = orders
         contract.fields[0].clean = [.trim]
-        contract.fields[2].clean = [.trim, .map(["free": "0", "none": ""]), .clamp(low: 0, high: 100), .fill(.float64(9))]
+        contract.fields[2].clean = [
+            .trim, .map(["free": "0", "none": ""]), .clamp(low: 0, high: 100), .fill(.float64(9)),
+        ]
         contract.fields[3].clean = [.clamp(low: 1, high: nil)]
         let batch = try parseCSV(
             """
@@ -210,21 +265,29 @@ func moment(_ text: String) -> Value {
             """, contract)
         #expect(values(batch).map { $0[0] } == ["a", "b", "c", "d", "e", "f"].map { .string($0) })
         #expect(values(batch).map { $0[2] } == [0, 9, 0, 50, 100, 9].map { .float64($0) })
-        #expect(values(batch).map { $0[3] } == [.int64(1), .int64(5), .missing, .int64(2), .int64(2), .int64(2)])
+        #expect(
+            values(batch).map { $0[3] } == [.int64(1), .int64(5), .missing, .int64(2), .int64(2), .int64(2)])
         #expect((0..<6).map { batch.isRepaired($0) } == [true, true, true, false, true, true])
         #expect(String(decoding: batch.raw(0), as: UTF8.self) == " a ,2018-07-25, free ,0,1")
         #expect(batch.repairs.map(\.count) == [1, 1, 2, 2, 2, 1])
         #expect(batch.deadLetters.map(\.value) == ["rubbish"])
     }
 
-    @Test("numbers are times in the field's unit", arguments: [
-        (TimeUnit.seconds, "1532498400", "2018-07-25T06:00:00Z"), (.seconds, "1532498400.25", "2018-07-25T06:00:00.250000Z"),
-        (.milliseconds, "1532498400001", "2018-07-25T06:00:00.001000Z"), (.microseconds, "1532498400000001", "2018-07-25T06:00:00.000001Z"),
-        (.nanoseconds, "1532498400000001999", "2018-07-25T06:00:00.000001Z"), (.seconds, "-1", "1969-12-31T23:59:59Z"),
-        (.nanoseconds, "-1", "1969-12-31T23:59:59.999999Z"), (.seconds, "1.000001", "1970-01-01T00:00:01.000001Z"),
-        (.milliseconds, "1.0009", "1970-01-01T00:00:00.001000Z"), (.seconds, "9223372036855", "refused"), (.seconds, "1e30", "refused"),
-        (.seconds, "2018-07-25T06:00:00Z", "2018-07-25T06:00:00Z"), (.seconds, "12x", "refused"),
-    ])
+    @Test(
+        "numbers are times in the field's unit",
+        arguments: [
+            (TimeUnit.seconds, "1532498400", "2018-07-25T06:00:00Z"),
+            (.seconds, "1532498400.25", "2018-07-25T06:00:00.250000Z"),
+            (.milliseconds, "1532498400001", "2018-07-25T06:00:00.001000Z"),
+            (.microseconds, "1532498400000001", "2018-07-25T06:00:00.000001Z"),
+            (.nanoseconds, "1532498400000001999", "2018-07-25T06:00:00.000001Z"),
+            (.seconds, "-1", "1969-12-31T23:59:59Z"),
+            (.nanoseconds, "-1", "1969-12-31T23:59:59.999999Z"),
+            (.seconds, "1.000001", "1970-01-01T00:00:01.000001Z"),
+            (.milliseconds, "1.0009", "1970-01-01T00:00:00.001000Z"), (.seconds, "9223372036855", "refused"),
+            (.seconds, "1e30", "refused"),
+            (.seconds, "2018-07-25T06:00:00Z", "2018-07-25T06:00:00Z"), (.seconds, "12x", "refused"),
+        ])
     func timeUnits(unit: TimeUnit, text: String, expected: String) throws {
         var contract = orders
         contract.fields[1].timeUnit = unit
@@ -232,11 +295,16 @@ func moment(_ text: String) -> Value {
         #expect((batch.frame.rowCount == 1 ? values(batch)[0][1].description : "refused") == expected)
     }
 
-    @Test("texts that are no time are refused", arguments: [
-        "2018-7-25", "2018-07-25T", "2018-07-25T06", "2018-07-25T06:00", "2018-07-25T06:00:00.", "2018-07-25T06:00:00.1234567891Z",
-        "2018-07-25T06:00:00+0200", "2018-07-25T06:00:00+24:00", "2018-07-25T06:00:00Zx", "2018-07-25T24:00:00Z", "2018-13-01",
-        "2018-07-25T06:00:60Z", "2018-07-25T06:00:00 Z", "25/07/2018 06:00", "20180725", "2018-07-25T06:00:00+02:0", "٢٠١٨-07-25",
-    ])
+    @Test(
+        "texts that are no time are refused",
+        arguments: [
+            "2018-7-25", "2018-07-25T", "2018-07-25T06", "2018-07-25T06:00", "2018-07-25T06:00:00.",
+            "2018-07-25T06:00:00.1234567891Z",
+            "2018-07-25T06:00:00+0200", "2018-07-25T06:00:00+24:00", "2018-07-25T06:00:00Zx",
+            "2018-07-25T24:00:00Z", "2018-13-01",
+            "2018-07-25T06:00:60Z", "2018-07-25T06:00:00 Z", "25/07/2018 06:00", "20180725",
+            "2018-07-25T06:00:00+02:0", "٢٠١٨-07-25",
+        ])
     func badTimes(text: String) {
         #expect(Array(text.utf8).withUnsafeBytes { TypedText.time($0) } == nil)
     }

@@ -29,7 +29,9 @@ func decoded(_ bytes: [UInt8], chunk: Int) throws(IngestionError) -> [UInt8] {
         let piece = Array(bytes[start..<min(bytes.count, start + chunk)])
         var failure: IngestionError?
         piece.withUnsafeBytes { buffer in
-            do throws(IngestionError) { try decoder.read(buffer) { output.append(contentsOf: $0) } } catch { failure = error }
+            do throws(IngestionError) { try decoder.read(buffer) { output.append(contentsOf: $0) } } catch {
+                failure = error
+            }
         }
         if let failure { throw failure }
     }
@@ -72,12 +74,15 @@ func decoded(_ bytes: [UInt8], chunk: Int) throws(IngestionError) -> [UInt8] {
         for length in [2, 5, 10, 100, good.count / 2, good.count - 8, good.count - 1] {
             #expect(
                 message(Array(good[..<length]))
-                    == "the gzip stream cannot be read: at compressed byte \(length), the stream ends before its end mark")
+                    == "the gzip stream cannot be read: at compressed byte \(length), the stream ends before its end mark"
+            )
         }
         var damaged = good
         damaged[good.count - 6] ^= 1
         #expect(message(damaged).contains("the bytes are damaged (incorrect data check)"))
-        #expect(message(good + [1, 2, 3]).contains("at compressed byte \(good.count), after the end of the stream"))
+        #expect(
+            message(good + [1, 2, 3]).contains(
+                "at compressed byte \(good.count), after the end of the stream"))
     }
 
     @Test("a member that inflates a thousandfold is handed out in pieces")

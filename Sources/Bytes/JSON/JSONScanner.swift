@@ -79,18 +79,24 @@ public struct JSONScanner {
             }
         }
         if expectation == .firstKeyOrEnd || expectation == .key {
-            if expectation == .firstKeyOrEnd, offset < bytes.count, bytes[offset] == UInt8(ascii: "}") { return close() }
+            if expectation == .firstKeyOrEnd, offset < bytes.count, bytes[offset] == UInt8(ascii: "}") {
+                return close()
+            }
             guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
                 throw unexpected(expectation == .key ? "a key in quotes" : "a key in quotes or '}'")
             }
             let key = try scanText()
             skipSpace()
-            guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else { throw unexpected("':' after the key") }
+            guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else {
+                throw unexpected("':' after the key")
+            }
             offset += 1
             expectation = .value
             return .key(key)
         }
-        if expectation == .firstValueOrEnd, offset < bytes.count, bytes[offset] == UInt8(ascii: "]") { return close() }
+        if expectation == .firstValueOrEnd, offset < bytes.count, bytes[offset] == UInt8(ascii: "]") {
+            return close()
+        }
         return try scanValue()
     }
 
@@ -137,7 +143,9 @@ public struct JSONScanner {
                     code = 0x10000 + (code - 0xD800) << 10 + ((hexadecimal(at: index + 2) ?? 0xDC00) - 0xDC00)
                     index += 6
                 }
-                if let scalar = Unicode.Scalar(code) { target.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter) }
+                if let scalar = Unicode.Scalar(code) {
+                    target.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+                }
             default: target.append(escape)
             }
         }
@@ -178,7 +186,9 @@ public struct JSONScanner {
             guard let number = DecimalText(scanning: bytes, from: offset, grammar: .json) else {
                 throw JSONError(
                     .malformed, at: offset, "a number was expected, and \(sample(from: offset)) is none",
-                    hint: "JSON numbers have no leading zero or plus sign, and digits on both sides of the point")
+                    hint:
+                        "JSON numbers have no leading zero or plus sign, and digits on both sides of the point"
+                )
             }
             let start = offset
             offset = number.end
@@ -186,7 +196,9 @@ public struct JSONScanner {
             if let integer = number.int64 { return .int64(integer) }
             let double = number.double(in: bytes)
             guard double.isFinite else {
-                throw JSONError(.numberOutOfRange, at: start, "the number \(sample(from: start)) is beyond every 64-bit double")
+                throw JSONError(
+                    .numberOutOfRange, at: start,
+                    "the number \(sample(from: start)) is beyond every 64-bit double")
             }
             return .float64(double)
         default:
@@ -231,7 +243,8 @@ public struct JSONScanner {
         var isASCII = true
         while true {
             guard index < bytes.count else {
-                throw JSONError(.malformed, at: offset, "a text in quotes was expected, and its closing quote is missing")
+                throw JSONError(
+                    .malformed, at: offset, "a text in quotes was expected, and its closing quote is missing")
             }
             let byte = bytes[index]
             if byte == UInt8(ascii: "\"") { break }
@@ -247,7 +260,9 @@ public struct JSONScanner {
                 index += 1
             }
         }
-        if !isASCII, let fault = UTF8Check.firstInvalid(in: UnsafeRawBufferPointer(rebasing: bytes[start..<index])) {
+        if !isASCII,
+            let fault = UTF8Check.firstInvalid(in: UnsafeRawBufferPointer(rebasing: bytes[start..<index]))
+        {
             throw JSONError(.invalidUTF8, at: start + fault, "a text is not UTF-8")
         }
         offset = index + 1
@@ -256,7 +271,9 @@ public struct JSONScanner {
 
     /// Checks one escape and gives the offset past it.
     private func checkEscape(at index: Int) throws(JSONError) -> Int {
-        guard index + 1 < bytes.count else { throw JSONError(.malformed, at: index, "the text ends within an escape") }
+        guard index + 1 < bytes.count else {
+            throw JSONError(.malformed, at: index, "the text ends within an escape")
+        }
         switch bytes[index + 1] {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
@@ -267,13 +284,16 @@ public struct JSONScanner {
             }
             guard 0xD800...0xDFFF ~= code else { return index + 6 }
             guard code < 0xDC00, index + 7 < bytes.count, bytes[index + 6] == UInt8(ascii: "\\"),
-                bytes[index + 7] == UInt8(ascii: "u"), let low = hexadecimal(at: index + 8), 0xDC00...0xDFFF ~= low
+                bytes[index + 7] == UInt8(ascii: "u"), let low = hexadecimal(at: index + 8),
+                0xDC00...0xDFFF ~= low
             else {
-                throw JSONError(.malformed, at: index, "half a surrogate pair stands alone, which is no character")
+                throw JSONError(
+                    .malformed, at: index, "half a surrogate pair stands alone, which is no character")
             }
             return index + 12
         case let other:
-            throw JSONError(.malformed, at: index, "a backslash is followed by \(named(other)), which is no escape")
+            throw JSONError(
+                .malformed, at: index, "a backslash is followed by \(named(other)), which is no escape")
         }
     }
 
@@ -282,9 +302,12 @@ public struct JSONScanner {
         var code: UInt32 = 0
         for place in index..<(index + 4) {
             switch bytes[place] {
-            case let digit where UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit: code = code << 4 | UInt32(digit - 48)
-            case let digit where UInt8(ascii: "a")...UInt8(ascii: "f") ~= digit: code = code << 4 | UInt32(digit - 87)
-            case let digit where UInt8(ascii: "A")...UInt8(ascii: "F") ~= digit: code = code << 4 | UInt32(digit - 55)
+            case let digit where UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit:
+                code = code << 4 | UInt32(digit - 48)
+            case let digit where UInt8(ascii: "a")...UInt8(ascii: "f") ~= digit:
+                code = code << 4 | UInt32(digit - 87)
+            case let digit where UInt8(ascii: "A")...UInt8(ascii: "F") ~= digit:
+                code = code << 4 | UInt32(digit - 55)
             default: return nil
             }
         }
@@ -306,15 +329,19 @@ public struct JSONScanner {
         guard offset < bytes.count else {
             return JSONError(.malformed, at: offset, "\(expected) was expected, and the text ends")
         }
-        let hint: String? = switch bytes[offset] {
-        case 0xEF where offset == 0: "remove the byte order mark"
-        case UInt8(ascii: "'"): "JSON texts stand in double quotes"
-        case UInt8(ascii: "N"), UInt8(ascii: "I"), UInt8(ascii: "i"): "JSON has no NaN and no infinity; write null"
-        case UInt8(ascii: "T"), UInt8(ascii: "F"): "JSON writes true and false in lower case"
-        case UInt8(ascii: "}"), UInt8(ascii: "]"): "a comma before a closing bracket is not allowed"
-        default: nil
-        }
-        return JSONError(.malformed, at: offset, "\(expected) was expected, and \(named(bytes[offset])) was found", hint: hint)
+        let hint: String? =
+            switch bytes[offset] {
+            case 0xEF where offset == 0: "remove the byte order mark"
+            case UInt8(ascii: "'"): "JSON texts stand in double quotes"
+            case UInt8(ascii: "N"), UInt8(ascii: "I"), UInt8(ascii: "i"):
+                "JSON has no NaN and no infinity; write null"
+            case UInt8(ascii: "T"), UInt8(ascii: "F"): "JSON writes true and false in lower case"
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): "a comma before a closing bracket is not allowed"
+            default: nil
+            }
+        return JSONError(
+            .malformed, at: offset, "\(expected) was expected, and \(named(bytes[offset])) was found",
+            hint: hint)
     }
 
     private func named(_ byte: UInt8) -> String {
@@ -323,7 +350,9 @@ public struct JSONScanner {
 
     private func sample(from start: Int) -> String {
         var end = start
-        while end < bytes.count, end < start + 24, 0x21...0x7E ~= bytes[end], bytes[end] != UInt8(ascii: ",") { end += 1 }
-        return "'" + String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self) + "'"
+        while end < bytes.count, end < start + 24, 0x21...0x7E ~= bytes[end], bytes[end] != UInt8(ascii: ",")
+        { end += 1 }
+        return "'" + String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+            + "'"
     }
 }

@@ -61,7 +61,9 @@ extension JSONValue {
         parsing bytes: some Collection<UInt8>, lengthLimit: Int = 16 << 20, depthLimit: Int = 64
     ) throws(JSONError) {
         guard bytes.count <= lengthLimit else {
-            throw JSONError(.tooLong, at: lengthLimit, "the text has \(bytes.count) bytes where at most \(lengthLimit) are allowed")
+            throw JSONError(
+                .tooLong, at: lengthLimit,
+                "the text has \(bytes.count) bytes where at most \(lengthLimit) are allowed")
         }
         let result: Result<JSONValue, JSONError> = Array(bytes).withUnsafeBytes { buffer in
             var scanner = JSONScanner(buffer, depthLimit: depthLimit)
@@ -91,7 +93,9 @@ extension JSONValue {
         case .string(let text): self = .string(scanner.string(text))
         case .beginArray:
             var values: [JSONValue] = []
-            while let next = try scanner.next(), next != .endArray { values.append(try JSONValue(next, from: &scanner)) }
+            while let next = try scanner.next(), next != .endArray {
+                values.append(try JSONValue(next, from: &scanner))
+            }
             self = .array(values)
         case .beginObject:
             var object = JSONObject()
@@ -152,7 +156,8 @@ extension JSONValue {
 
 extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByStringInterpolation,
-    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
     public init(nilLiteral: ()) { self = .null }
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     public init(integerLiteral value: Int64) { self = .int64(value) }
@@ -195,10 +200,11 @@ extension JSONValue {
             writer.endArray()
         case .object(let object):
             writer.beginObject()
-            let members = switch keys {
-            case .given: object.members
-            case .sorted: object.members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-            }
+            let members =
+                switch keys {
+                case .given: object.members
+                case .sorted: object.members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+                }
             for member in members {
                 writer.key(member.key)
                 member.value.write(into: &writer, keys: keys)

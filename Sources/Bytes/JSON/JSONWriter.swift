@@ -120,7 +120,8 @@ public struct JSONWriter: Sendable {
     private mutating func quote(_ utf8: UnsafeRawBufferPointer) {
         bytes.append(UInt8(ascii: "\""))
         var start = 0
-        for (index, byte) in utf8.enumerated() where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        for (index, byte) in utf8.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
             bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: utf8[start..<index]))
             start = index + 1
             bytes.append(UInt8(ascii: "\\"))

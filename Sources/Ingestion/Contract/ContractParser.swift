@@ -55,7 +55,8 @@ public struct ContractParser: Sendable {
     ///   which makes the value a bad time. The default reads UTC.
     /// - Throws: ``IngestionError`` with code `badContract` if the contract contradicts itself.
     public init(
-        _ contract: StreamContract, localTime: @escaping @Sendable (CivilDate) -> Timestamp? = { $0.timestamp },
+        _ contract: StreamContract,
+        localTime: @escaping @Sendable (CivilDate) -> Timestamp? = { $0.timestamp },
         limits: Limits = Limits()
     ) throws(IngestionError) {
         try ContractParser.check(contract)
@@ -71,12 +72,14 @@ public struct ContractParser: Sendable {
         guard Set(names).count == names.count else {
             throw IngestionError(.badContract, "stream '\(contract.stream)' has two fields of one name")
         }
-        guard let time = contract.fields.first(where: { $0.name == contract.eventTime }), time.type == .timestamp,
+        guard let time = contract.fields.first(where: { $0.name == contract.eventTime }),
+            time.type == .timestamp,
             !time.isOptional
         else {
             throw IngestionError(
                 .badContract,
-                "the event time '\(contract.eventTime)' of stream '\(contract.stream)' is not a required field of type timestamp")
+                "the event time '\(contract.eventTime)' of stream '\(contract.stream)' is not a required field of type timestamp"
+            )
         }
         for field in contract.fields {
             for rule in field.clean {
@@ -86,7 +89,8 @@ public struct ContractParser: Sendable {
                     guard value.type == field.type else {
                         throw IngestionError(
                             .badContract,
-                            "field '\(field.name)' is \(field.type.rawValue), and its fill \(value) is \(value.type?.rawValue ?? "missing")")
+                            "field '\(field.name)' is \(field.type.rawValue), and its fill \(value) is \(value.type?.rawValue ?? "missing")"
+                        )
                     }
                 case .clamp(let low, let high):
                     let bounds = [low, high].compactMap { $0 }
@@ -95,7 +99,8 @@ public struct ContractParser: Sendable {
                         bounds.allSatisfy(\.isFinite), (low ?? -.infinity) <= (high ?? .infinity)
                     else {
                         throw IngestionError(
-                            .badContract, "field '\(field.name)' of type \(field.type.rawValue) cannot be clamped to its bounds",
+                            .badContract,
+                            "field '\(field.name)' of type \(field.type.rawValue) cannot be clamped to its bounds",
                             hint: "clamp needs a number field, ascending bounds, and whole ones for int64")
                     }
                 }
@@ -107,12 +112,14 @@ public struct ContractParser: Sendable {
     ///
     /// - Throws: ``IngestionError`` with code `badHeader` if a required field is not there, or if a column is no field
     ///   and `ignoringUnknown` is not set.
-    public func columns(of header: [String], ignoringUnknown: Bool = false) throws(IngestionError) -> Columns {
+    public func columns(of header: [String], ignoringUnknown: Bool = false) throws(IngestionError) -> Columns
+    {
         let names = contract.fields.map(\.name)
         let unknown = header.filter { !names.contains($0) }
         if let first = unknown.first, !ignoringUnknown {
             let free = names.filter { !header.contains($0) }
-            let hint = NearestName.of(first, among: free).map { "did you mean '\($0)'?" }
+            let hint =
+                NearestName.of(first, among: free).map { "did you mean '\($0)'?" }
                 ?? "add it to the stream, or ask to ignore columns that the stream lacks"
             let others = unknown.count > 1 ? ", nor \(unknown.count - 1) more of the header's columns" : ""
             throw IngestionError(
@@ -121,10 +128,12 @@ public struct ContractParser: Sendable {
         let cells = names.map { header.firstIndex(of: $0) }
         for (field, cell) in zip(contract.fields, cells) where cell == nil && !field.isOptional {
             if field.clean.contains(where: { if case .fill = $0 { true } else { false } }) { continue }
-            let hint = NearestName.of(field.name, among: unknown).map { "the header has '\($0)'" }
+            let hint =
+                NearestName.of(field.name, among: unknown).map { "the header has '\($0)'" }
                 ?? "the header names: \(header.prefix(30).joined(separator: ", "))"
             throw IngestionError(
-                .badHeader, "field '\(field.name)' of stream '\(contract.stream)' is required, and no column has its name",
+                .badHeader,
+                "field '\(field.name)' of stream '\(contract.stream)' is required, and no column has its name",
                 hint: hint)
         }
         return Columns(cells: cells, width: header.count, ignored: unknown)
@@ -151,7 +160,9 @@ public struct ContractParser: Sendable {
     public func parse(
         jsonBody: [UInt8], itemLimit: Int, arrival: Timestamp? = nil
     ) throws(IngestionError) -> ContractRows {
-        parse(try objects.rows(ofArray: jsonBody, itemLimit: itemLimit), cells: Array(contract.fields.indices), arrival: arrival)
+        parse(
+            try objects.rows(ofArray: jsonBody, itemLimit: itemLimit), cells: Array(contract.fields.indices),
+            arrival: arrival)
     }
 
     private func parse(_ rows: TextRows, cells: [Int?], arrival: Timestamp?) -> ContractRows {
@@ -166,7 +177,9 @@ public struct ContractParser: Sendable {
             columns.append(reader.filled(output.column))
             for (row, fault) in output.faults { faults[row, default: []].append(fault) }
             for (rule, count) in output.repairs.enumerated() where count > 0 {
-                repairs.append(ContractRows.Repair(field: reader.field.name, rule: reader.field.clean[rule], count: count))
+                repairs.append(
+                    ContractRows.Repair(
+                        field: reader.field.name, rule: reader.field.clean[rule], count: count))
             }
             repairedRows.formUnion(output.repairedRows)
         }
@@ -182,7 +195,8 @@ public struct ContractParser: Sendable {
             letters.sort { DeadLetter.Place.precedes($0.place, $1.place) }
         }
         return ContractRows(
-            frame: Frame(schema, columns, rowCount: kept.count), deadLetters: letters, repairs: repairs, source: rows,
+            frame: Frame(schema, columns, rowCount: kept.count), deadLetters: letters, repairs: repairs,
+            source: rows,
             rows: kept, repairedRows: repairedRows)
     }
 
@@ -191,13 +205,15 @@ public struct ContractParser: Sendable {
         let latest = (arrival + contract.ahead).microseconds
         for row in times.indices where times[row] > latest && !output.column.isMissing(row) {
             let moment = Timestamp(microseconds: times[row])
-            output.faults.append((
-                row,
-                DeadLetter.Fault(
-                    .futureTime, field: contract.eventTime, value: moment.description,
-                    message:
-                        "the event time \(moment) is more than \(contract.ahead) after its arrival at \(arrival)")
-            ))
+            output.faults.append(
+                (
+                    row,
+                    DeadLetter.Fault(
+                        .futureTime, field: contract.eventTime, value: moment.description,
+                        message:
+                            "the event time \(moment) is more than \(contract.ahead) after its arrival at \(arrival)"
+                    )
+                ))
         }
     }
 }
@@ -223,7 +239,8 @@ public struct ContractRows: Sendable {
     private let repairedRows: Set<Int>
 
     init(
-        frame: Frame, deadLetters: [DeadLetter], repairs: [Repair], source: TextRows, rows: [Int], repairedRows: Set<Int>
+        frame: Frame, deadLetters: [DeadLetter], repairs: [Repair], source: TextRows, rows: [Int],
+        repairedRows: Set<Int>
     ) {
         self.frame = frame
         self.deadLetters = deadLetters
@@ -252,7 +269,9 @@ public struct ContractRows: Sendable {
         by mask: Column, missingPasses: Bool = true, fault: (_ row: Int) -> DeadLetter.Fault
     ) -> ContractRows {
         precondition(mask.count == frame.rowCount, "mask and frame differ in length")
-        guard case .bool(let bits) = mask.storage else { preconditionFailure("the mask is \(mask.type), not bool") }
+        guard case .bool(let bits) = mask.storage else {
+            preconditionFailure("the mask is \(mask.type), not bool")
+        }
         var kept: [Int] = []
         var letters = deadLetters
         for row in 0..<frame.rowCount {

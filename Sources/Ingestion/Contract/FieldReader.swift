@@ -23,7 +23,8 @@ struct FieldReader: Sendable {
     }
 
     init(
-        _ field: ContractField, localTime: @escaping @Sendable (CivilDate) -> Timestamp?, limits: ContractParser.Limits
+        _ field: ContractField, localTime: @escaping @Sendable (CivilDate) -> Timestamp?,
+        limits: ContractParser.Limits
     ) {
         self.field = field
         self.localTime = localTime
@@ -58,11 +59,14 @@ struct FieldReader: Sendable {
 
     /// - Parameter column: which cell of each row; nil if the input has no such column.
     func read(_ rows: TextRows, column: Int?) -> Output {
-        var output = Output(column: Column(repeating: .missing, type: field.type, count: 0), repairs: field.clean.map { _ in 0 })
+        var output = Output(
+            column: Column(repeating: .missing, type: field.type, count: 0),
+            repairs: field.clean.map { _ in 0 })
         rows.raw.withUnsafeBytes { raw in
             rows.unescaped.withUnsafeBytes { unescaped in
                 rows.cells.withUnsafeBufferPointer { cells in
-                    let source = Source(raw: raw, unescaped: unescaped, cells: cells, width: rows.width, column: column)
+                    let source = Source(
+                        raw: raw, unescaped: unescaped, cells: cells, width: rows.width, column: column)
                     output.column = read(source, count: rows.count, into: &output)
                 }
             }
@@ -91,24 +95,28 @@ struct FieldReader: Sendable {
         case .bool:
             var values = Bitmap()
             values.reserveCapacity(count)
-            let validity = each(source, count: count, &output, append: { values.append($0) }, zero: false, read: bool)
+            let validity = each(
+                source, count: count, &output, append: { values.append($0) }, zero: false, read: bool)
             return Column(.bool(values), validity: validity)
         case .int64:
             var values: [Int64] = []
             values.reserveCapacity(count)
-            let validity = each(source, count: count, &output, append: { values.append($0) }, zero: 0, read: int64)
+            let validity = each(
+                source, count: count, &output, append: { values.append($0) }, zero: 0, read: int64)
             clamp(&values, validity, &output)
             return Column(.int64(values), validity: validity)
         case .float64:
             var values: [Double] = []
             values.reserveCapacity(count)
-            let validity = each(source, count: count, &output, append: { values.append($0) }, zero: 0, read: float64)
+            let validity = each(
+                source, count: count, &output, append: { values.append($0) }, zero: 0, read: float64)
             clamp(&values, validity, &output)
             return Column(.float64(values), validity: validity)
         case .timestamp:
             var values: [Int64] = []
             values.reserveCapacity(count)
-            let validity = each(source, count: count, &output, append: { values.append($0) }, zero: 0, read: timestamp)
+            let validity = each(
+                source, count: count, &output, append: { values.append($0) }, zero: 0, read: timestamp)
             return Column(.timestamp(values), validity: validity)
         case .string:
             var values = StringStorage()
@@ -134,12 +142,13 @@ struct FieldReader: Sendable {
             if trims, kind == .text || kind == .string {
                 if repair(&text, into: &repaired, row: row, &output) { kind = .text }
             }
-            let isMissing = switch kind {
-            case .absent, .null: true
-            case .text: text.count == 0 || isMissingText(text)
-            case .string: isMissingText(text)
-            default: false
-            }
+            let isMissing =
+                switch kind {
+                case .absent, .null: true
+                case .text: text.count == 0 || isMissingText(text)
+                case .string: isMissingText(text)
+                default: false
+                }
             if isMissing {
                 if let fill {
                     output.repairs[fill.index] += 1
@@ -234,7 +243,9 @@ struct FieldReader: Sendable {
                 output.repairs[index] += 1
                 changed = true
             case .map(let texts):
-                let key = isMapped ? String(decoding: repaired, as: UTF8.self) : String(decoding: text, as: UTF8.self)
+                let key =
+                    isMapped
+                    ? String(decoding: repaired, as: UTF8.self) : String(decoding: text, as: UTF8.self)
                 guard let replacement = texts[key] else { continue }
                 repaired = Array(replacement.utf8)
                 isMapped = true
@@ -296,7 +307,11 @@ struct FieldReader: Sendable {
         guard let fill, column.missingCount > 0 else { return column }
         var builder = ColumnBuilder(column.type, reserving: column.count)
         for row in 0..<column.count {
-            if column.isMissing(row) { builder.append(fill.value) } else { builder.append(from: column, row: row) }
+            if column.isMissing(row) {
+                builder.append(fill.value)
+            } else {
+                builder.append(from: column, row: row)
+            }
         }
         return builder.finish()
     }
@@ -315,11 +330,12 @@ struct FieldReader: Sendable {
     // MARK: Sentences
 
     private func missing(_ kind: TextRows.Kind) -> DeadLetter.Fault {
-        let what = switch kind {
-        case .absent: "it is not there"
-        case .null: "null was found"
-        default: "it is empty or a text that means missing"
-        }
+        let what =
+            switch kind {
+            case .absent: "it is not there"
+            case .null: "null was found"
+            default: "it is empty or a text that means missing"
+            }
         return DeadLetter.Fault(
             .missingField, field: field.name, message: "field '\(field.name)' must have a value, and \(what)")
     }
@@ -330,24 +346,29 @@ struct FieldReader: Sendable {
         if field.type == .string, bytes.count > textBytes {
             return DeadLetter.Fault(
                 .oversized, field: name, value: value,
-                message: "field '\(name)' has a text of \(bytes.count) bytes where at most \(textBytes) are allowed")
+                message:
+                    "field '\(name)' has a text of \(bytes.count) bytes where at most \(textBytes) are allowed"
+            )
         }
-        let found = switch kind {
-        case .string: "the text \"\(value)\""
-        case .number: "the number \(value)"
-        case .yes: "true"
-        case .no: "false"
-        case .compound: "an array or object"
-        default: "'\(value)'"
-        }
-        let expected = switch field.type {
-        case .bool: "true or false (also yes, no, 1, 0)"
-        case .int64: "a whole number of 64 bits"
-        case .float64: "a finite number"
-        case .string: "a text"
-        case .timestamp:
-            field.timeUnit.map { "a time, or a number of \($0.rawValue) since 1970" } ?? "a time such as 2018-07-25T06:00:00Z"
-        }
+        let found =
+            switch kind {
+            case .string: "the text \"\(value)\""
+            case .number: "the number \(value)"
+            case .yes: "true"
+            case .no: "false"
+            case .compound: "an array or object"
+            default: "'\(value)'"
+            }
+        let expected =
+            switch field.type {
+            case .bool: "true or false (also yes, no, 1, 0)"
+            case .int64: "a whole number of 64 bits"
+            case .float64: "a finite number"
+            case .string: "a text"
+            case .timestamp:
+                field.timeUnit.map { "a time, or a number of \($0.rawValue) since 1970" }
+                    ?? "a time such as 2018-07-25T06:00:00Z"
+            }
         var hint = ""
         let isSpaced = bytes.first.map(Self.isSpace) == true || bytes.last.map(Self.isSpace) == true
         if isSpaced {

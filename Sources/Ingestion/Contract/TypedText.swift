@@ -20,13 +20,15 @@ enum TypedText {
     }
 
     static func int64(_ text: UnsafeRawBufferPointer) -> Int64? {
-        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count else { return nil }
+        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count
+        else { return nil }
         return number.int64
     }
 
     /// Finite numbers only.
     static func float64(_ text: UnsafeRawBufferPointer) -> Double? {
-        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count else { return nil }
+        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count
+        else { return nil }
         let value = number.double(in: text)
         return value.isFinite ? value : nil
     }
@@ -35,7 +37,8 @@ enum TypedText {
     ///
     /// Fractions are rounded down to microseconds.
     static func time(_ text: UnsafeRawBufferPointer, unit: TimeUnit) -> Timestamp? {
-        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count else { return nil }
+        guard let number = DecimalText(scanning: text, from: 0, grammar: .plain), number.end == text.count
+        else { return nil }
         if let whole = number.int64 {
             if unit == .nanoseconds {
                 let (quotient, rest) = whole.quotientAndRemainder(dividingBy: 1_000)
@@ -67,12 +70,14 @@ enum TypedText {
     /// One to nine decimals; those below a microsecond are cut. A date alone is its midnight.
     static func time(_ text: UnsafeRawBufferPointer) -> TimeText? {
         guard text.count >= 10, text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"),
-            let century = twoDigits(text, 0), let yearOfCentury = twoDigits(text, 2), let month = twoDigits(text, 5),
+            let century = twoDigits(text, 0), let yearOfCentury = twoDigits(text, 2),
+            let month = twoDigits(text, 5),
             let day = twoDigits(text, 8)
         else { return nil }
         var date = CivilDate(year: century * 100 + yearOfCentury, month: month, day: day)
         if text.count == 10 { return date.timestamp == nil ? nil : .civil(date) }
-        guard text.count >= 19, text[10] | 0x20 == UInt8(ascii: "t") || text[10] == 0x20, text[13] == UInt8(ascii: ":"),
+        guard text.count >= 19, text[10] | 0x20 == UInt8(ascii: "t") || text[10] == 0x20,
+            text[13] == UInt8(ascii: ":"),
             text[16] == UInt8(ascii: ":"), let hour = twoDigits(text, 11), let minute = twoDigits(text, 14),
             let second = twoDigits(text, 17)
         else { return nil }

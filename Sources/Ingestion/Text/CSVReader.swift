@@ -76,7 +76,9 @@ public struct CSVReader: Sendable {
         for byte in line {
             if byte == 0x0A, !isQuoted { break }
             if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
-            if !isQuoted, let index = counts.firstIndex(where: { $0.delimiter == byte }) { counts[index].count += 1 }
+            if !isQuoted, let index = counts.firstIndex(where: { $0.delimiter == byte }) {
+                counts[index].count += 1
+            }
         }
         return counts.reduce(counts[0]) { $1.count > $0.count ? $1 : $0 }.delimiter
     }
@@ -90,7 +92,8 @@ public struct CSVReader: Sendable {
             isAtStart = false
             if pending.starts(with: [0xEF, 0xBB, 0xBF]) { head = 3 }
             if pending.starts(with: [0xFF, 0xFE]) || pending.starts(with: [0xFE, 0xFF]) {
-                throw IngestionError(.notText, "the file is UTF-16", hint: "convert it: iconv -f UTF-16 -t UTF-8")
+                throw IngestionError(
+                    .notText, "the file is UTF-16", hint: "convert it: iconv -f UTF-16 -t UTF-8")
             }
         }
         if header == nil {
@@ -133,7 +136,8 @@ public struct CSVReader: Sendable {
             let range = Int(cell.start)..<Int(cell.end)
             let bytes = cell.isUnescaped ? table.unescaped[range] : table.raw[range]
             guard let name = String(validating: bytes, as: UTF8.self) else {
-                throw IngestionError(.notText, "the header is not UTF-8 text", hint: "convert the file: iconv -t UTF-8")
+                throw IngestionError(
+                    .notText, "the header is not UTF-8 text", hint: "convert the file: iconv -t UTF-8")
             }
             guard !name.isEmpty else {
                 throw IngestionError(.badHeader, "column \(names.count + 1) of the header has no name")
@@ -252,10 +256,15 @@ public struct CSVReader: Sendable {
                 var resume = firstLineEnd ?? index
                 if firstLineEnd == nil {
                     while resume < count, bytes[resume] != 0x0A { resume += 1 }
-                    if resume == count, !isFinished { return (.incomplete, count - position, lines, cellCount) }
+                    if resume == count, !isFinished {
+                        return (.incomplete, count - position, lines, cellCount)
+                    }
                     resume = min(count, resume + 1)
                 }
-                return (.fault(DeadLetter.Fault(.malformedCSV, message: message), resume: resume - position), 0, 1, cellCount)
+                return (
+                    .fault(DeadLetter.Fault(.malformedCSV, message: message), resume: resume - position), 0,
+                    1, cellCount
+                )
             }
             while true {
                 if index < count, bytes[index] == quote {
@@ -288,16 +297,21 @@ public struct CSVReader: Sendable {
                             unescaped.append(bytes[from])
                             from += bytes[from] == quote ? 2 : 1
                         }
-                        cells.append(TextRows.Cell(
-                            start: UInt32(first), end: UInt32(unescaped.count), kind: .text, isUnescaped: true))
+                        cells.append(
+                            TextRows.Cell(
+                                start: UInt32(first), end: UInt32(unescaped.count), kind: .text,
+                                isUnescaped: true))
                     } else {
-                        cells.append(TextRows.Cell(
-                            start: UInt32(start - base), end: UInt32(index - base), kind: .text, isUnescaped: false))
+                        cells.append(
+                            TextRows.Cell(
+                                start: UInt32(start - base), end: UInt32(index - base), kind: .text,
+                                isUnescaped: false))
                     }
                     cellCount += 1
                     index += 1
                     if index < count, bytes[index] != delimiter, bytes[index] != 0x0A,
-                        !(bytes[index] == 0x0D && (index + 1 == count || bytes[index + 1] == 0x0A)) {
+                        !(bytes[index] == 0x0D && (index + 1 == count || bytes[index + 1] == 0x0A))
+                    {
                         return fault("a quoted cell goes on behind its closing quote", at: index)
                     }
                 } else {
@@ -306,14 +320,20 @@ public struct CSVReader: Sendable {
                         let byte = bytes[index]
                         if byte == delimiter || byte == 0x0A { break }
                         if byte == quote {
-                            return fault("a quote stands within a cell that does not start with one", at: index)
+                            return fault(
+                                "a quote stands within a cell that does not start with one", at: index)
                         }
                         index += 1
                     }
                     var end = index
                     // A CR belongs to the line end, whether or not its LF is the end of the input.
-                    if end > start, bytes[end - 1] == 0x0D, index == count || bytes[index] == 0x0A { end -= 1 }
-                    cells.append(TextRows.Cell(start: UInt32(start - base), end: UInt32(end - base), kind: .text, isUnescaped: false))
+                    if end > start, bytes[end - 1] == 0x0D, index == count || bytes[index] == 0x0A {
+                        end -= 1
+                    }
+                    cells.append(
+                        TextRows.Cell(
+                            start: UInt32(start - base), end: UInt32(end - base), kind: .text,
+                            isUnescaped: false))
                     cellCount += 1
                     if cellCount == 1, end == start, index < count, bytes[index] == 0x0A {
                         return (.blank, index + 1 - position, 1, 0)
@@ -341,7 +361,8 @@ public struct CSVReader: Sendable {
     }
 
     private func textFault(_ range: Range<Int>) -> DeadLetter.Fault? {
-        pending.withUnsafeBytes { bytes in TextFault.find(in: UnsafeRawBufferPointer(rebasing: bytes[range])) }
+        pending.withUnsafeBytes { bytes in TextFault.find(in: UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
     }
 
     private func oversized() -> DeadLetter.Fault {
@@ -388,7 +409,8 @@ enum TextFault {
                 .malformedUTF8, message: "byte \(offset + 1) of the row, \(bytes[offset]), is not UTF-8")
         }
         if let offset = firstNUL(in: bytes) {
-            return DeadLetter.Fault(.malformedCSV, message: "byte \(offset + 1) of the row is NUL, which no text holds")
+            return DeadLetter.Fault(
+                .malformedCSV, message: "byte \(offset + 1) of the row is NUL, which no text holds")
         }
         return nil
     }

@@ -57,7 +57,8 @@ public struct GzipReader: ~Copyable {
                 }
                 isBetweenMembers = false
             }
-            let piece = UnsafeRawBufferPointer(rebasing: chunk[start..<min(chunk.count, start + Int(Int32.max))])
+            let piece = UnsafeRawBufferPointer(
+                rebasing: chunk[start..<min(chunk.count, start + Int(Int32.max))])
             // zlib does not write to its input; the type lacks const for old compilers only.
             stream.pointee.next_in = UnsafeMutablePointer(
                 mutating: piece.baseAddress?.assumingMemoryBound(to: UInt8.self))

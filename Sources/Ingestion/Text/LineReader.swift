@@ -84,7 +84,9 @@ public struct LineReader: Sendable {
             if content.count > lineBytes {
                 let fault = DeadLetter.Fault(.oversized, message: "the line has more than \(lineBytes) bytes")
                 lines.rejected.append(
-                    DeadLetter(place: .line(line), faults: [fault], raw: Array(pending[start..<(start + lineBytes)])))
+                    DeadLetter(
+                        place: .line(line), faults: [fault], raw: Array(pending[start..<(start + lineBytes)]))
+                )
                 isPassing = !isComplete
             } else if pending[content].contains(where: { $0 != 0x20 && $0 != 0x09 }) {
                 lines.ranges.append((content.lowerBound - base)..<(content.upperBound - base))

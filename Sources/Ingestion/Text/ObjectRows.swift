@@ -39,7 +39,8 @@ struct ObjectRows {
             do throws(JSONError) {
                 let first = try scanner.next()
                 guard first == .beginArray || first == .beginObject else {
-                    return IngestionError(.malformedJSON, "the body should be an array of objects, or one object")
+                    return IngestionError(
+                        .malformedJSON, "the body should be an array of objects, or one object")
                 }
                 var item = 0
                 var token = first == .beginArray ? try scanner.next() : first
@@ -47,7 +48,8 @@ struct ObjectRows {
                     item += 1
                     guard item <= itemLimit else {
                         return IngestionError(
-                            .malformedJSON, "the array has more than \(itemLimit) items", hint: "send it in several requests")
+                            .malformedJSON, "the array has more than \(itemLimit) items",
+                            hint: "send it in several requests")
                     }
                     let start = scanner.tokenStart
                     let fault = try readValue(current, &scanner, start: 0, into: &rows)
@@ -86,7 +88,8 @@ struct ObjectRows {
             return fault
         } catch {
             return DeadLetter.Fault(
-                error.code == .invalidUTF8 ? .malformedUTF8 : .malformedJSON, message: "the line is not JSON: \(error)")
+                error.code == .invalidUTF8 ? .malformedUTF8 : .malformedJSON,
+                message: "the line is not JSON: \(error)")
         }
     }
 
@@ -99,7 +102,8 @@ struct ObjectRows {
                 let level = scanner.depth - 1
                 while scanner.depth > level { _ = try scanner.next() }
             }
-            return DeadLetter.Fault(.malformedJSON, message: "an object was expected, and \(Self.kind(token)) was found")
+            return DeadLetter.Fault(
+                .malformedJSON, message: "an object was expected, and \(Self.kind(token)) was found")
         }
         let firstCell = rows.cells.count
         let absent = TextRows.Cell(start: 0, end: 0, kind: .absent, isUnescaped: false)
@@ -117,7 +121,8 @@ struct ObjectRows {
             let cell = try cell(value, &scanner, start: start, into: &rows.unescaped)
             if rows.cells[firstCell + index].kind != .absent, fault == nil {
                 fault = DeadLetter.Fault(
-                    .malformedJSON, field: names[index], message: "the key '\(names[index])' stands twice in one object")
+                    .malformedJSON, field: names[index],
+                    message: "the key '\(names[index])' stands twice in one object")
             }
             rows.cells[firstCell + index] = cell
         }
@@ -175,7 +180,8 @@ struct ObjectRows {
             range = first..<scanner.offset
         }
         return TextRows.Cell(
-            start: UInt32(start + range.lowerBound), end: UInt32(start + range.upperBound), kind: kind, isUnescaped: false)
+            start: UInt32(start + range.lowerBound), end: UInt32(start + range.upperBound), kind: kind,
+            isUnescaped: false)
     }
 
     private static func kind(_ token: JSONScanner.Token) -> String {
