@@ -1,8 +1,8 @@
-import MartletFrames
+package import MartletFrames
 
 extension Timestamp {
     /// Reads `2018-07-25T06:00:00Z`, with up to six decimals and `Z` or an offset; nil for anything else.
-    init?(rfc3339 text: String) {
+    package init?(rfc3339 text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.count <= 40, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
             bytes[10] == UInt8(ascii: "T") || bytes[10] == UInt8(ascii: "t"), bytes[13] == UInt8(ascii: ":"),

@@ -37,14 +37,27 @@ public struct FeatureRecipe: Sendable {
         }
     }
 
+    /// A feature given out.
+    public struct Output: Sendable {
+        /// With the name that the model knows it by.
+        public var field: Field
+        /// The read or derived feature that it is; the same name unless the model reads a view under an alias.
+        public var source: String
+
+        public init(_ field: Field, from source: String) {
+            self.field = field
+            self.source = source
+        }
+    }
+
     /// In the order in which they are read.
     public var reads: [ViewRead]
     /// In an order in which each uses only those before it.
     public var derivations: [Derivation]
     /// The features given out, in the model's frozen order.
-    public var outputs: [Field]
+    public var outputs: [Output]
 
-    public init(reads: [ViewRead], derivations: [Derivation], outputs: [Field]) {
+    public init(reads: [ViewRead], derivations: [Derivation], outputs: [Output]) {
         self.reads = reads
         self.derivations = derivations
         self.outputs = outputs
@@ -52,7 +65,7 @@ public struct FeatureRecipe: Sendable {
 
     /// The schema of what ``compute(_:at:ownKeys:cut:asKnown:states:)`` returns; any value may be missing.
     public var schema: Schema {
-        Schema(outputs.map { Field($0.name, $0.type, isOptional: true) })
+        Schema(outputs.map { Field($0.field.name, $0.field.type, isOptional: true) })
     }
 
     /// Computes the features of *n* rows.
@@ -90,7 +103,7 @@ public struct FeatureRecipe: Sendable {
             }
             environment.add(derivation.name, evaluation.column)
         }
-        let columns = try outputs.map { field throws(FeatureStoreError) in try environment.column(field.name) }
+        let columns = try outputs.map { output throws(FeatureStoreError) in try environment.column(output.source) }
         return FeatureResult(features: Frame(schema, columns, rowCount: rows.rowCount), failures: failures)
     }
 }

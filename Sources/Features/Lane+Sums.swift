@@ -90,7 +90,7 @@ extension Lane {
     func rebuildSums(base: Int, first: Int, end: Int) {
         guard first < end else { return }
         let mask = Self.present | Self.removed
-        if format.isNarrow {
+        if isNarrow {
             var total = first == 0 ? Moments() : stored(base + first - 1)
             for block in (base + first)..<(base + end) {
                 accumulate(block << BlockTree.shift, (block + 1) << BlockTree.shift, mask: mask, into: &total)

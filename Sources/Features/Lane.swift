@@ -53,6 +53,9 @@ struct Lane {
         format = kind == .number ? FixedPointFormat() : .integers
     }
 
+    /// Whether running sums are in 128 bits; always where none are kept.
+    var isNarrow: Bool { !keepsSums || format.isNarrow }
+
     var hasWords: Bool { kind == .integer || kind == .number || kind == .text }
 
     mutating func grow(slots: Int, keeping used: Int) {

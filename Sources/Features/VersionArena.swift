@@ -334,6 +334,11 @@ final class VersionArena: @unchecked Sendable {
     /// The first of an entity's versions that is not before a time, sought from a guess outwards.
     @inline(__always)
     func firstVersion(notBefore time: Int64, start: Int, count: Int, near guess: Int) -> Int {
+        Self.firstVersion(times, notBefore: time, start: start, count: count, near: guess)
+    }
+
+    @inline(__always)
+    static func firstVersion(_ times: Slab<Int64>, notBefore time: Int64, start: Int, count: Int, near guess: Int) -> Int {
         var low: Int
         var high: Int
         if guess < count, times[start + guess] < time {

@@ -75,9 +75,18 @@ struct ViewProgram: Sendable {
                     function: aggregation.function, type: aggregation.resultType, argumentType: aggregation.argument?.type,
                     first: pieces.0, second: pieces.1))
         }
+        // Lanes of a group keep the same, so that either can take part in any sum.
+        for lane in lanes.indices {
+            let group = lanes.indices.filter { groups[$0] == groups[lane] }
+            for other in group {
+                if needs[other].sums { needs[lane].sums = true }
+                if needs[other].squares { needs[lane].squares = true }
+                if needs[other].extremes { needs[lane].extremes = true }
+            }
+        }
         for step in steps {
             for piece in [step.first, step.second].compactMap(\.self) {
-                if steps.count > 0, edges[piece.farEdge] > edges[farthestEdge] { farthestEdge = piece.farEdge }
+                if edges[piece.farEdge] > edges[farthestEdge] { farthestEdge = piece.farEdge }
             }
         }
         nearestEdge = farthestEdge

@@ -28,22 +28,32 @@ extension ViewState {
         let answers = Answers(steps: arena.program.steps, rowCount: rowCount)
         var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown)
         defer { reader.deallocate() }
+        // Questions are brought into the entities' order and answers back in loops that do nothing else: these wait for
+        // memory, and many waits then overlap.
+        let times = Slab<Int64>(capacity: rowCount)
+        defer { times.deallocate() }
+        for place in 0..<rowCount { times[place] = questions.times[rows.row(place)] }
+        let ownKeys = Slab<Fingerprint>(capacity: questions.ownKeys == nil ? 0 : rowCount)
+        defer { ownKeys.deallocate() }
+        if let given = questions.ownKeys {
+            for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
+        }
+        let bearsKeys = questions.ownKeys != nil
         var index = 0
         while index < rowCount {
             let end = rows.endOfRun(from: index)
             reader.begin(entity: rows.entity(index))
             for place in index..<end {
-                let row = rows.row(place)
-                reader.move(to: questions.times[row], ownKey: questions.ownKeys?[row] ?? .none)
-                reader.answer(row, into: answers)
+                reader.move(to: times[place], ownKey: bearsKeys ? ownKeys[place] : .none)
+                reader.answer(place, into: answers)
             }
             index = end
         }
-        return answers.finish(arena)
+        return answers.finish(rows, arena)
     }
 }
 
-/// The answers to a batch, by step and row, until they become columns.
+/// The answers to a batch, by step and place among the rows by entity, until they become columns.
 struct Answers {
     private let steps: [ViewProgram.Step]
     private let rowCount: Int
@@ -57,73 +67,65 @@ struct Answers {
         present = .allocate(capacity: max(steps.count * rowCount, 1))
     }
 
-    @inline(__always) func set(_ step: Int, _ row: Int, _ word: UInt64) {
-        values[step * rowCount + row] = word
-        present[step * rowCount + row] = 1
+    @inline(__always) func set(_ step: Int, _ place: Int, _ word: UInt64) {
+        values[step * rowCount + place] = word
+        present[step * rowCount + place] = 1
     }
 
-    @inline(__always) func set(_ step: Int, _ row: Int, _ number: Double?) {
-        values[step * rowCount + row] = number?.bitPattern ?? 0
-        present[step * rowCount + row] = number == nil ? 0 : 1
+    @inline(__always) func set(_ step: Int, _ place: Int, _ number: Double?) {
+        values[step * rowCount + place] = number?.bitPattern ?? 0
+        present[step * rowCount + place] = number == nil ? 0 : 1
     }
 
-    @inline(__always) func setMissing(_ step: Int, _ row: Int) {
-        values[step * rowCount + row] = 0
-        present[step * rowCount + row] = 0
+    @inline(__always) func setMissing(_ step: Int, _ place: Int) {
+        values[step * rowCount + place] = 0
+        present[step * rowCount + place] = 0
     }
 
-    /// Makes the columns; the memory is given back.
-    func finish(_ arena: VersionArena) -> [Column] {
+    /// Makes the columns, in row order; the memory is given back.
+    func finish(_ rows: EntityRows, _ arena: VersionArena) -> [Column] {
         defer {
             values.deallocate()
             present.deallocate()
         }
-        return steps.indices.map { column($0, arena) }
+        return steps.indices.map { column($0, rows, arena) }
     }
 
-    private func column(_ step: Int, _ arena: VersionArena) -> Column {
+    private func column(_ step: Int, _ rows: EntityRows, _ arena: VersionArena) -> Column {
         let words = values + step * rowCount
         let flags = present + step * rowCount
         var validity: Bitmap?
         if (0..<rowCount).contains(where: { flags[$0] == 0 }) {
-            validity = Bitmap(words: Self.packed(flags, rowCount), count: rowCount)
+            var bits = [UInt64](repeating: ~0, count: (rowCount + 63) / 64)
+            for place in 0..<rowCount where flags[place] == 0 {
+                let row = rows.row(place)
+                bits[row >> 6] &= ~(1 << UInt64(row & 63))
+            }
+            validity = Bitmap(words: bits, count: rowCount)
         }
-        func copied<Element: BitwiseCopyable>(_: Element.Type) -> [Element] {
+        func ordered<Element>(_ element: (UInt64) -> Element) -> [Element] {
             [Element](unsafeUninitializedCapacity: rowCount) { buffer, count in
-                UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(start: words, count: 8 * rowCount))
+                for place in 0..<rowCount { buffer.initializeElement(at: rows.row(place), to: element(words[place])) }
                 count = rowCount
             }
         }
         switch steps[step].type {
-        case .int64: return Column(.int64(copied(Int64.self)), validity: validity)
-        case .timestamp: return Column(.timestamp(copied(Int64.self)), validity: validity)
-        case .float64: return Column(.float64(copied(Double.self)), validity: validity)
-        case .bool:
-            var bits = Bitmap(repeating: false, count: rowCount)
-            for row in 0..<rowCount where words[row] == 1 { bits[row] = true }
-            return Column(.bool(bits), validity: validity)
+        case .int64: return Column(.int64(ordered { Int64(bitPattern: $0) }), validity: validity)
+        case .timestamp: return Column(.timestamp(ordered { Int64(bitPattern: $0) }), validity: validity)
+        case .float64: return Column(.float64(ordered { Double(bitPattern: $0) }), validity: validity)
+        case .bool: return Column(.bool(Bitmap(ordered { $0 == 1 })), validity: validity)
         case .string:
             let texts = arena.texts[arena.program.groups[steps[step].first.lane]]
             var strings = StringStorage()
             strings.reserveCapacity(rows: rowCount, bytes: 0)
-            for row in 0..<rowCount {
-                if flags[row] == 1 {
-                    strings.append(utf8: texts.key(Int(words[row])))
+            for (row, word) in ordered({ $0 }).enumerated() {
+                if validity?[row] ?? true {
+                    strings.append(utf8: texts.key(Int(word)))
                 } else {
                     strings.append(utf8: EmptyCollection())
                 }
             }
             return Column(.string(strings), validity: validity)
         }
-    }
-
-    private static func packed(_ flags: UnsafeMutablePointer<UInt8>, _ count: Int) -> [UInt64] {
-        var words = [UInt64](repeating: 0, count: (count + 63) / 64)
-        for word in words.indices {
-            var bits: UInt64 = 0
-            for index in (64 * word)..<min(64 * word + 64, count) { bits |= UInt64(flags[index]) << UInt64(index & 63) }
-            words[word] = bits
-        }
-        return words
     }
 }

@@ -14,7 +14,15 @@ struct WindowReader {
 
     private let arena: VersionArena
     private let program: ViewProgram
+    // Taken from the arena once, so that inner loops do not go through it.
     private let lanes: UnsafeMutablePointer<Lane>
+    private let times: Slab<Int64>
+    private let fingerprints: Slab<Fingerprint>
+    private let uniqueKeys: UniqueKeyIndex
+    private let edges: Slab<Int64>
+    private let edgeCount: Int
+    private let pointCount: Int
+    private let steps: [ViewProgram.Step]
     private let cut: Int64
     private let asKnown: Bool
     private let nearestEdge: Int64
@@ -35,6 +43,14 @@ struct WindowReader {
     init(_ arena: VersionArena, cut: Int64, asKnown: Bool) {
         self.arena = arena
         program = arena.program
+        times = arena.times
+        fingerprints = arena.fingerprints
+        uniqueKeys = arena.uniqueKeys
+        steps = program.steps
+        edgeCount = program.edges.count
+        pointCount = program.points.count
+        edges = Slab(capacity: program.edges.count)
+        for (index, edge) in program.edges.enumerated() { edges[index] = edge }
         self.cut = cut
         self.asKnown = asKnown
         nearestEdge = program.edges[program.nearestEdge]
@@ -48,6 +64,7 @@ struct WindowReader {
 
     func deallocate() {
         lanes.deallocate()
+        edges.deallocate()
         edgePlaces.deallocate()
         pointPlaces.deallocate()
         pointSums.deallocate()
@@ -60,16 +77,16 @@ struct WindowReader {
     /// Turns to an entity; −1 for one that has no events.
     mutating func begin(entity: Int) {
         owner = entity < 0 ? VersionArena.Entity() : arena.entities[entity]
-        edgePlaces.fill(owner.count, from: 0, to: program.edges.count)
-        pointPlaces.fill(-1, from: 0, to: program.points.count)
+        edgePlaces.fill(owner.count, from: 0, to: edgeCount)
+        pointPlaces.fill(-1, from: 0, to: pointCount)
     }
 
     /// Turns to a time of the entity.
     mutating func move(to t: Int64, ownKey: Fingerprint) {
-        for index in 0..<program.edges.count {
-            let (difference, overflow) = t.subtractingReportingOverflow(program.edges[index])
-            edgePlaces[index] = arena.firstVersion(
-                notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: edgePlaces[index])
+        for index in 0..<edgeCount {
+            let (difference, overflow) = t.subtractingReportingOverflow(edges[index])
+            edgePlaces[index] = VersionArena.firstVersion(
+                times, notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: edgePlaces[index])
         }
         let isSettled =
             owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
@@ -85,7 +102,7 @@ struct WindowReader {
             var stop = end
             if mayHoldOwn {
                 stop = place
-                while stop < end, arena.fingerprints[owner.start + stop] != ownKey { stop += 1 }
+                while stop < end, fingerprints[owner.start + stop] != ownKey { stop += 1 }
             }
             if isSettled {
                 append(place, stop, isSettled: true)
@@ -98,10 +115,16 @@ struct WindowReader {
 
     /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
     private func mayHoldOwnVersion(_ key: Fingerprint, _ t: Int64) -> Bool {
-        guard arena.uniqueKeys.mayContain(key) else { return false }
-        if arena.uniqueKeys.mayHaveMoved(key) { return true }
+        guard uniqueKeys.mayContain(key) else { return false }
+        if uniqueKeys.mayHaveMoved(key) { return true }
+        // Most often it stands right there, among few of its time.
+        var near = edgePlaces[0]
+        while near < min(owner.count, edgePlaces[0] + 8), times[owner.start + near] == t {
+            if fingerprints[owner.start + near] == key { return false }
+            near += 1
+        }
         let place = arena.firstVersion(of: key, at: t, owner, from: edgePlaces[0])
-        return !(place < owner.count && arena.times[owner.start + place] == t && arena.fingerprints[owner.start + place] == key)
+        return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
     }
 
     private mutating func append(_ start: Int, _ end: Int, isSettled: Bool) {
@@ -151,23 +174,23 @@ struct WindowReader {
 
     // MARK: Answering
 
-    mutating func answer(_ row: Int, into answers: Answers) {
-        for (index, step) in program.steps.enumerated() {
+    mutating func answer(_ place: Int, into answers: Answers) {
+        for index in 0..<steps.count {
+            let step = steps[index]
             switch step.function {
-            case .count: answers.set(index, row, UInt64(count(step)))
-            case .sum, .mean, .variance, .stddev: answers.set(index, row, moment(step))
+            case .count: answers.set(index, place, UInt64(count(step)))
+            case .sum, .mean, .variance, .stddev: answers.set(index, place, moment(step))
             case .min, .max:
-                if let key = extreme(step) { answers.set(index, row, key) } else { answers.setMissing(index, row) }
+                if let key = extreme(step) { answers.set(index, place, key) } else { answers.setMissing(index, place) }
             case .first, .last:
-                if let word = end(step) { answers.set(index, row, word) } else { answers.setMissing(index, row) }
-            case .distinctCount: answers.set(index, row, UInt64(distinctCount(step)))
+                if let word = end(step) { answers.set(index, place, word) } else { answers.setMissing(index, place) }
+            case .distinctCount: answers.set(index, place, UInt64(distinctCount(step)))
             }
         }
     }
 
     private mutating func count(_ step: ViewProgram.Step) -> Int {
-        let lane = lanes[step.first.lane]
-        guard lane.format.isNarrow else {
+        guard lanes[step.first.lane].isNarrow else {
             collectWide(step)
             return wide.count
         }
@@ -176,7 +199,7 @@ struct WindowReader {
 
     private mutating func moment(_ step: ViewProgram.Step) -> Double? {
         let format = lanes[step.first.lane].format
-        if format.isNarrow {
+        if lanes[step.first.lane].isNarrow {
             let total = moments(step)
             switch step.function {
             case .sum: return ExactRounding.quotient(total.sum, exponent: format.scale, by: 1)

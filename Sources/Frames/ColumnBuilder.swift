@@ -112,17 +112,17 @@ public struct ColumnBuilder: Sendable {
     }
 
     private mutating func mutateInt(_ body: (inout [Int64]) -> Void) {
-        switch storage {
-        case .int64(var values):
-            storage = .int64([])
+        // Not a switch: that keeps a second reference to the array, and each append would copy it.
+        if case .int64(var values) = storage {
+            storage = .bool(Bitmap())
             body(&values)
             storage = .int64(values)
-        case .timestamp(var values):
-            storage = .timestamp([])
-            body(&values)
-            storage = .timestamp(values)
-        default: preconditionFailure("an integer was appended to a column of \(type)")
+            return
         }
+        guard case .timestamp(var values) = storage else { preconditionFailure("an integer was appended to a column of \(type)") }
+        storage = .bool(Bitmap())
+        body(&values)
+        storage = .timestamp(values)
     }
 
     private mutating func mutateDouble(_ body: (inout [Double]) -> Void) {

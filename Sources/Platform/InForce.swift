@@ -1,11 +1,20 @@
+import MartletAccess
+import MartletBytes
 import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
 import MartletPlan
 import MartletRegistry
 import MartletServing
+import MartletStatistics
+import MartletStorage
 import MartletTraining
+import MartletWorld
 
 /// Everything that a release puts in force, compiled and loaded: an immutable value that is replaced as a whole.
 struct InForce: Sendable {

@@ -1,10 +1,20 @@
 public import MartletAccess
+import MartletBytes
 public import MartletDefinitions
+import MartletExpressions
 import MartletFeatureStore
-public import MartletGovernance
+import MartletFeatures
+import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
 public import MartletPlan
 public import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// What applying the project's files would change.
 public struct PlanReport: Sendable {

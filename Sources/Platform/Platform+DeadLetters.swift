@@ -1,5 +1,20 @@
 public import MartletAccess
-import MartletIngestion
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
+import MartletGovernance
+public import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
+import MartletTraining
+import MartletWorld
 
 extension Platform {
     /// The rows that wait to be mended, oldest first.

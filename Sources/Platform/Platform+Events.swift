@@ -1,8 +1,20 @@
 public import MartletAccess
 import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// A stretch of a stream as lines of JSON.
 public struct EventPage: Sendable {
@@ -84,7 +96,7 @@ extension JSONWriter {
 
 extension JSONValue {
     /// A value as JSON: a missing one as null, a time as RFC 3339.
-    init(_ value: Value) {
+    init(_ value: MartletFrames.Value) {
         self =
             switch value {
             case .missing: .null

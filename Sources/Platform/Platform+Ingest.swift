@@ -1,7 +1,20 @@
 public import MartletAccess
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
-public import MartletIngestion
+import MartletGovernance
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// What became of the rows that came in.
 public struct IngestReport: Hashable, Sendable {

@@ -1,13 +1,21 @@
 public import MartletAccess
-public import MartletFeatureStore
-public import MartletFrames
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
 public import MartletGovernance
-public import MartletIngestion
-public import MartletPlan
-public import MartletRegistry
-public import MartletStorage
-public import MartletWorld
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
 import Synchronization
+import MartletTraining
+public import MartletWorld
 
 /// One project, opened: its stores, what is in force, and the operations that cross the parts.
 ///
@@ -23,6 +31,8 @@ public final class Platform: Sendable {
         public var deadLettersPerFile = 100_000
         /// Rows of one answer.
         public var pageRows = 10_000
+        /// Predictions answered before they are recorded that may be under way.
+        public var lateRecords = 4_096
 
         public init() {}
     }
@@ -44,6 +54,7 @@ public final class Platform: Sendable {
     let releases = ReleaseTable()
     let versions = VersionTable()
     let runs = RunTable()
+    let lateRecords: LateRecords
     private let lock: any FileLock
 
     /// Guards what is in force, which is replaced as a whole.
@@ -102,6 +113,7 @@ public final class Platform: Sendable {
         tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
+        lateRecords = LateRecords(limit: limits.lateRecords)
         current = Mutex(.nothing)
     }
 

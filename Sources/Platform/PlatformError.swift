@@ -1,4 +1,20 @@
+import MartletAccess
+import MartletBytes
 import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
+import MartletFrames
+import MartletGovernance
+import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// A failure of an operation that crosses parts.
 public struct PlatformError: Error, Sendable {

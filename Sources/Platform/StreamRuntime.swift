@@ -1,12 +1,27 @@
+import MartletAccess
+import MartletBytes
+import MartletDefinitions
 import MartletExpressions
+import MartletFeatureStore
+import MartletFeatures
 import MartletFrames
+import MartletGovernance
 import MartletIngestion
+import MartletModels
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
 import MartletStorage
+import MartletTraining
+import MartletWorld
 
 /// A stream in force, with all that is compiled once to admit its rows.
 struct StreamRuntime: Sendable {
     let definition: StreamDefinition
     let parser: ContractParser
+    /// For rows that are only asked about, which may leave fields out.
+    let askedParser: ContractParser
     let fingerprints: RowFingerprints
 
     var name: String { definition.name }
@@ -17,6 +32,7 @@ struct StreamRuntime: Sendable {
         self.definition = definition
         let zone = definition.timeZone
         parser = try ContractParser(definition.contract, localTime: { zone.timestamp(of: $0) })
+        askedParser = try ContractParser(definition.contract.asked, localTime: { zone.timestamp(of: $0) })
         fingerprints = RowFingerprints(stream: definition.name, schema: parser.schema, unique: definition.contract.unique)
     }
 

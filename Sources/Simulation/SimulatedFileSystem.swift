@@ -359,9 +359,11 @@ private struct SimulatedFile: File {
                 state.inodes[inode]?.pending = []
                 throw FileError(.failed, operation: "sync", path: path.description)
             }
-            if let bytes = state.inodes[inode]?.bytes {
-                state.inodes[inode]?.durable = bytes
-                state.inodes[inode]?.pending = []
+            // Only what is pending: bytes that a failed sync lost do not become durable by a later one.
+            if var file = state.inodes[inode] {
+                for change in file.pending { Inode.apply(change, to: &file.durable) }
+                file.pending = []
+                state.inodes[inode] = file
             }
             try state.end("sync", path)
         }

@@ -49,7 +49,9 @@ package struct LogSimulationFailure: Error, CustomStringConvertible {
 /// - Throws: ``LogSimulationFailure`` with the seed.
 package func simulateLog(seed: UInt64) throws -> LogSimulationSummary {
     var simulation = LogSimulation(seed: seed)
-    return try simulation.run()
+    do { return try simulation.run() } catch let failure as LogSimulationFailure { throw failure } catch {
+        throw LogSimulationFailure(seed: seed, what: "\(error)")
+    }
 }
 
 private struct LogSimulation {
@@ -212,7 +214,7 @@ private struct LogSimulation {
         let time = 1_690_000_000_000_000 + Int64.random(in: 0...1_000_000_000, using: &random)
         return LogModel.Record(
             stream: ["a", "b", "stream-c"][Int.random(in: 0..<3, using: &random)],
-            kind: [.event, .event, .event, .prediction][Int.random(in: 0..<4, using: &random)], content: nextContent,
+            kind: [.event, .event, .event, .prediction, .erasure][Int.random(in: 0..<5, using: &random)], content: nextContent,
             eventTime: time, knownTime: Bool.random(using: &random) ? nil : time + 5,
             key: isKeyless ? .none : Fingerprint(high: random.next(), low: UInt64(nextContent)), superseded: nil)
     }

@@ -42,11 +42,11 @@ struct KeyFile: Sendable {
 
     /// The bytes of the key file of a segment.
     static func encode(_ table: KeyTable, of segment: SegmentCatalog) -> [UInt8] {
-        var states: [(key: Fingerprint, state: KeyState)] = []
-        states.reserveCapacity(table.count)
-        table.forEach { states.append(($0, $1)) }
-        states.sort { $0.key < $1.key }
-        let changed = states.filter { $0.state.originalPayload != $0.state.payload }
+        let states = table.sorted()
+        let changed = states.compactMap { key, slot in
+            let state = table.state(at: slot)
+            return state.originalPayload == state.payload ? nil : (key: key, payload: state.originalPayload)
+        }
         var filter = [UInt64](repeating: 0, count: (states.count * bitsPerKey + 63) / 64)
         for (key, _) in states { forEachBit(of: key, in: filter.count) { filter[$0 >> 6] |= 1 << UInt64($0 & 63) } }
 
@@ -65,8 +65,9 @@ struct KeyFile: Sendable {
         pad(&writer)
         for start in stride(from: 0, to: states.count, by: Table.keys.perPage) {
             let offset = writer.count
-            for (key, state) in states[start..<min(start + Table.keys.perPage, states.count)] {
-                writer.write(fingerprints: [key, state.payload])
+            for (key, slot) in states[start..<min(start + Table.keys.perPage, states.count)] {
+                let state = table.state(at: slot)
+                for word in [key.high, key.low, state.payload.high, state.payload.low] { writer.write(fixed: word) }
                 writer.write(fixed: UInt32(state.position - segment.header.firstPosition))
                 writer.write(state.kind.rawValue)
             }
@@ -74,8 +75,8 @@ struct KeyFile: Sendable {
         }
         for start in stride(from: 0, to: changed.count, by: Table.originals.perPage) {
             let offset = writer.count
-            for (key, state) in changed[start..<min(start + Table.originals.perPage, changed.count)] {
-                writer.write(fingerprints: [key, state.originalPayload])
+            for (key, payload) in changed[start..<min(start + Table.originals.perPage, changed.count)] {
+                writer.write(fingerprints: [key, payload])
             }
             finishPage(from: offset, of: segment.header, &writer)
         }

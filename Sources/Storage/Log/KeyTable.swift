@@ -2,7 +2,7 @@ import MartletFrames
 
 /// The current version of each unique key of one segment, in memory.
 ///
-/// Open addressing over flat arrays, 45 bytes a slot, at most 3/4 full. The hash is seeded, so that keys chosen by a client
+/// Open addressing over flat arrays, 41 bytes a slot, at most 3/4 full. The hash is seeded, so that keys chosen by a client
 /// cannot be made to collide. Payloads of first versions are kept apart, since few keys ever have a second.
 struct KeyTable: Sendable {
     private(set) var count = 0
@@ -54,7 +54,17 @@ struct KeyTable: Sendable {
         for slot in keys.indices where keys[slot] != .none { body(keys[slot], state(at: slot)) }
     }
 
-    private func state(at slot: Int) -> KeyState {
+    /// The keys in ascending order, each with the slot where its state is.
+    func sorted() -> [(key: Fingerprint, slot: Int)] {
+        var order: [(key: Fingerprint, slot: Int)] = []
+        order.reserveCapacity(count)
+        for slot in keys.indices where keys[slot] != .none { order.append((keys[slot], slot)) }
+        order.sort { $0.key < $1.key }
+        return order
+    }
+
+    /// - Precondition: the slot holds a key.
+    func state(at slot: Int) -> KeyState {
         let original = originals.isEmpty ? nil : originals[keys[slot]]
         // The codes in `kinds` were taken from kinds.
         let kind = RecordKind(rawValue: kinds[slot]) ?? .event

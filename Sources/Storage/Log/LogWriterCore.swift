@@ -47,7 +47,7 @@ struct LogWriterCore: Sendable {
         fileprivate var header: BlockHeader
         fileprivate var additions: [DictionaryEntry]
         fileprivate var chunks: [ChunkHeader]
-        fileprivate var keys: [Fingerprint: KeyState]
+        fileprivate var keys: KeyTable?
     }
 
     /// Refuses an append that no block could hold.
@@ -64,7 +64,8 @@ struct LogWriterCore: Sendable {
     func prepare(
         _ appends: [[RecordBatch]], ingestTime: Int64, sealed: (Fingerprint) throws(LogError) -> KeyState?
     ) throws(LogError) -> Prepared {
-        var touched: [Fingerprint: KeyState] = [:]
+        var touched = KeyTable(
+            seed: catalog.header.logHigh, capacity: appends.reduce(0) { $0 + $1.reduce(0) { $0 + $1.rows.rowCount } })
         var builders: [ChunkBuilder] = []
         var additions: [DictionaryEntry] = []
         var added: [DictionaryEntry: Int] = [:]
@@ -158,7 +159,7 @@ struct LogWriterCore: Sendable {
             bodyChecksum: catalog.header.checksum(at: offset + BlockHeader.size, body.bytes[...]))
         return Prepared(
             bytes: header.encoded(at: offset, in: catalog.header) + body.bytes, offset: offset, dispositions: [],
-            header: header, additions: additions, chunks: chunks.map(\.header), keys: [:])
+            header: header, additions: additions, chunks: chunks.map(\.header), keys: nil)
     }
 
     /// Takes in a block that is durable now.
@@ -167,7 +168,7 @@ struct LogWriterCore: Sendable {
         for (index, entry) in prepared.additions.enumerated() { entryNumbers[entry] = catalog.dictionary.count + index }
         catalog.add(
             prepared.header, additions: prepared.additions, chunks: prepared.chunks, extentBytes: configuration.extentBytes)
-        for (key, state) in prepared.keys { keys[key] = state }
+        prepared.keys?.forEach { keys[$0] = $1 }
     }
 }
 

@@ -9,7 +9,7 @@ struct LogFixture {
     static let folder = RelativePath.root / "log"
     static let schema = Schema([Field("id", .string), Field("time", .timestamp), Field("amount", .float64)])
 
-    let files = SimulatedFileSystem(seed: 1)
+    var files = SimulatedFileSystem(seed: 1)
     let clock = VirtualClock(at: Timestamp(microseconds: 1_000_000))
     var configuration = LogConfiguration()
 
