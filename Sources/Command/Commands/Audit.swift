@@ -7,7 +7,7 @@ struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show who did what, and check that the record was not changed.",
         discussion: """
-            The audit log keeps every change and every refusal in a chain of hashes, which is signed now and then. --verify checks all of it;
+            The audit log keeps every change and every refusal in a chain of hashes, which is signed now and then. --verify checks all of it; \
             the exit code is 5 if something is not as it was written.
             """)
 

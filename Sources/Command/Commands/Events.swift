@@ -7,7 +7,7 @@ struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print a stream's events in log order, one JSON value a line.",
         discussion: """
-            {"position","kind","event_time","ingest_time","payload"}. Fields that identify persons appear as pseudonyms; --personal shows them,
+            {"position","kind","event_time","ingest_time","payload"}. Fields that identify persons appear as pseudonyms; --personal shows them, \
             under a permission of its own, and the audit log keeps that they were read.
             """)
 

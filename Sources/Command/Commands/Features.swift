@@ -9,7 +9,7 @@ struct Features: AsyncParsableCommand {
         discussion: """
             martlet features customer --key customer_id=c17
 
-            A key of several fields is given by several --key. A value that is a whole number is taken for one; in quotes, as in
+            A key of several fields is given by several --key. A value that is a whole number is taken for one; in quotes, as in \
             --key 'id="17"', for a text. Without --time the features are those of now.
             """)
 

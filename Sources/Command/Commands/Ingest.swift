@@ -8,7 +8,7 @@ struct Ingest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring the rows of a file or of standard input into a stream.",
         discussion: """
-            CSV with a header, NDJSON or one JSON array, plain or gzip. Rows are held to the stream's contract: those that keep it are stored,
+            CSV with a header, NDJSON or one JSON array, plain or gzip. Rows are held to the stream's contract: those that keep it are stored, \
             the others wait as dead letters, with their place and reason. The same rows again have no effect if the stream has a unique key.
 
             A file is history: its events count as known when they happened, plus the stream's 'delay'. With --live they count as known now.

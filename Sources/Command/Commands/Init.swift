@@ -9,7 +9,7 @@ struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a project: an example to edit, or one inferred from a file of rows.",
         discussion: """
-            With --csv (CSV or NDJSON, plain or gzip) it infers the stream, its types, event time, keys and a first model, says how sure it is
+            With --csv (CSV or NDJSON, plain or gzip) it infers the stream, its types, event time, keys and a first model, says how sure it is \
             and why, and names columns that give the label away; those are left out of the features. Nothing is ever overwritten.
             """)
 

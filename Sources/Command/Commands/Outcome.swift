@@ -11,7 +11,7 @@ struct Outcome: AsyncParsableCommand {
             martlet outcome --prediction ID --label 12.5
             martlet outcome labels.ndjson
 
-            A file holds one JSON object a line, or one JSON array of them: {"prediction_id" or "stream" and "unique", "label", "field", "time"}.
+            A file holds one JSON object a line, or one JSON array of them: {"prediction_id" or "stream" and "unique", "label", "field", "time"}. \
             A label that is JSON is taken as such, all else as a text. A later outcome takes the place of an earlier one.
             """)
 

@@ -7,7 +7,7 @@ struct Plan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check the project's files and show what they would change.",
         discussion: """
-            Every mistake is told with its file, line and column, what was found, what was expected and the nearest match; then the exit code
+            Every mistake is told with its file, line and column, what was found, what was expected and the nearest match; then the exit code \
             is 3. Nothing is changed.
             """)
 

@@ -45,6 +45,7 @@ struct Predict: AsyncParsableCommand {
         if batch != nil, append || explain || entities != nil {
             throw ValidationError("--append, --explain and --entities go with --inputs")
         }
+        if format == .json { throw ValidationError("a batch is csv or ndjson") }
         if batch == nil, output != nil || format != nil { throw ValidationError("--output and --format go with --batch") }
     }
 

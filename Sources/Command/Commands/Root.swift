@@ -8,13 +8,13 @@ struct Root: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "From raw events to predictions that can be explained and reproduced, in one program.",
         discussion: """
-            A project is a folder of YAML files; its data lies below it in .martlet. Every command takes --project DIR and --json, and
+            A project is a folder of YAML files; its data lies below it in .martlet. Every command takes --project DIR and --json, and \
             works the same whether 'martlet up' runs there or not.
 
             \(ExitStatus.help)
 
             ENVIRONMENT:
-              MARTLET_TOKEN  the token to act under; without it a command acts as the owner of the project's folder
+              MARTLET_TOKEN  the token that 'martlet demo load' sends; other commands act as the folder's owner
               NO_COLOR       no colours
             """,
         subcommands: [],
@@ -36,7 +36,8 @@ struct Root: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            Ending(error).end()
+            let console = try? Console()
+            Ending(error, style: console?.errorStyle ?? .plain).end(console)
         }
     }
 }
@@ -49,27 +50,27 @@ struct Ending {
 
     init(_ error: any Error, style: Style = .plain) {
         isAnswer = false
-        switch error {
-        case let failure as CommandFailure:
+        if let failure = CommandFailure(error) {
             (text, status) = (failure.text(style), failure.status.rawValue)
-        case let status as ExitStatus:
-            (text, self.status) = ("", status.rawValue)
-        default:
+        } else if let ending = error as? ExitStatus {
+            (text, status) = ("", ending.rawValue)
+        } else {
             text = Root.fullMessage(for: error)
             switch Root.exitCode(for: error) {
             case .success: (isAnswer, status) = (true, ExitStatus.done.rawValue)
             case .validationFailure: status = ExitStatus.usage.rawValue
             default:
                 // No one foresaw it, so no one wrote a sentence for it.
-                if !text.hasPrefix("Error") { text = "error: \(text)" }
+                if !text.hasPrefix("Error: ") { text = "error: \(text)" }
                 status = ExitStatus.failed.rawValue
             }
+            if text.hasPrefix("Error: ") { text = "error: " + text.dropFirst(7) }
         }
     }
 
     /// Prints and ends the process.
-    func end() -> Never {
-        if let console = try? Console() {
+    func end(_ console: Console?) -> Never {
+        if let console {
             if isAnswer {
                 try? console.say(text)
             } else if !text.isEmpty {

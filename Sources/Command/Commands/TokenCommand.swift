@@ -1,7 +1,9 @@
 import ArgumentParser
 import MartletAccess
 import MartletBytes
+import MartletFrames
 import MartletServer
+import MartletWorld
 
 /// `martlet token`
 struct TokenCommand: AsyncParsableCommand {
@@ -14,7 +16,7 @@ struct TokenCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a token and print it; it is shown this once.",
             discussion: """
-                Programs send it as 'Authorization: Bearer TOKEN'; commands take it from MARTLET_TOKEN.
+                Programs send it as 'Authorization: Bearer TOKEN'; 'martlet demo load' takes it from MARTLET_TOKEN.
 
                 ROLES: \(Role.allCases.map(\.rawValue).joined(separator: ", "))
                 """)
@@ -41,10 +43,10 @@ struct TokenCommand: AsyncParsableCommand {
                 var body = JSONObject()
                 body["name"] = .string(name ?? role)
                 body["role"] = .string(role)
-                body["expires"] = expires.map(JSONValue.string)
+                let now = session.console.clock.now()
+                body["expires"] = expires.map { text in .string(Timestamp.Span(text).map { "\(now + $0)" } ?? text) }
                 try await session.answer(Ask(.post, "tokens").with(.object(body))) { answer in
-                    let text = (answer["token"] ?? answer["secret"])?.string ?? answer["token"]?["secret"]?.string
-                    try session.console.say(text ?? "\(answer)")
+                    try session.console.say(AnswerText.cell(answer["token"]))
                     session.console.note("keep it now: it is not shown again")
                 }
             }

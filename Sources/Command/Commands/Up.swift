@@ -7,7 +7,7 @@ struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve the project over HTTP until interrupted.",
         discussion: """
-            Listens on this machine only unless --host says otherwise. At the first start it prints a URL with a one-time code, which makes the
+            Listens on this machine only unless --host says otherwise. At the first start it prints a URL with a one-time code, which makes the \
             browser that opens it an administrator. Programs use a token from 'martlet token create'.
             """)
 
@@ -37,14 +37,14 @@ struct Up: AsyncParsableCommand {
         }
         do {
             try await server.listenOnSocket()
-            let (url, setupURL) = try await server.listen(host: host, port: port)
+            let url = try await server.listen(host: host, port: port)
             try console.say("serving \(folder.path == "." ? "this project" : folder.path) at \(url)")
-            if let setupURL { try console.say("open this once to become its administrator: \(setupURL)") }
-            try await server.run()
+            if let setupURL = try server.setupURL(url) { try console.say("open this once to become its administrator: \(setupURL)") }
         } catch {
             try? await server.close()
             throw error
         }
-        try await server.close()
+        // It closes the project at its end.
+        try await server.run()
     }
 }

@@ -15,7 +15,7 @@ struct Demo: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write seeded card transactions: history as CSV, the last hours as requests.",
             discussion: """
-                Equal options give equal bytes on every machine. History ends --hours before --end; what comes after goes to --live, one body of
+                Equal options give equal bytes on every machine. History ends --hours before --end; what comes after goes to --live, one body of \
                 a predict request a line, without its label.
                 """)
 

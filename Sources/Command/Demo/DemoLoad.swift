@@ -9,7 +9,7 @@ extension Demo {
         static let configuration = CommandConfiguration(
             abstract: "Send requests to an endpoint over HTTP, one after the other on one connection, and measure.",
             discussion: """
-                The file holds one body of a predict request a line. Latency is from sending a request to having its answer, on this machine.
+                The file holds one body of a predict request a line. Latency is from sending a request to having its answer, on this machine. \
                 The token is taken from MARTLET_TOKEN.
                 """)
 

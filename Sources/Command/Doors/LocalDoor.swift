@@ -9,7 +9,8 @@ struct LocalDoor: Door {
     static func open(projectFolder: String) async throws -> LocalDoor? {
         do {
             let server = try await ProjectServer.open(projectFolder: projectFolder)
-            try await server.listenOnSocket()
+            // In a folder whose path is too long for a socket, other commands wait until this one is done.
+            try? await server.listenOnSocket()
             return LocalDoor(server: server)
         } catch let error as PlatformError where error.code == .held {
             return nil

@@ -28,7 +28,8 @@ struct Session {
     static func reporting(isJSON: Bool, to console: Console, _ work: () async throws -> Void) async throws {
         do {
             try await work()
-        } catch let failure as CommandFailure where isJSON {
+        } catch {
+            guard isJSON, let failure = CommandFailure(error) else { throw error }
             try console.say(failure.json)
             throw failure
         }

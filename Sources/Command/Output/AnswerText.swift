@@ -16,13 +16,13 @@ enum AnswerText {
         }
     }
 
-    /// A number with at least four significant digits where it has them, without an exponent in the usual range.
+    /// A number with four significant digits or more, without an exponent in the usual range.
     static func number(_ value: Double) -> String {
         guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
         let size = value.magnitude
         if size >= 1e9 || size < 1e-6 { return "\(value)" }
         if value == value.rounded() { return String(Int64(value)) }
-        let decimals = size >= 1_000 ? 1 : size >= 100 ? 2 : size >= 10 ? 3 : size >= 0.1 ? 4 : size >= 1e-3 ? 6 : 9
+        let decimals = size >= 1_000 ? 1 : size >= 100 ? 2 : size >= 10 ? 3 : size >= 0.1 ? 4 : size >= 0.01 ? 5 : size >= 1e-3 ? 6 : 9
         return NumberText.fixed(value, decimals)
     }
 

@@ -1,4 +1,5 @@
 import MartletBytes
+import MartletPlatform
 import MartletServer
 import MartletWorld
 
@@ -28,6 +29,21 @@ struct CommandFailure: Error {
 
     init(_ error: FileError) {
         self.init("file", "\(error)")
+    }
+
+    /// An error of the parts that a command calls itself; nil for one that none of them is expected to throw.
+    init?(_ error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let error as FileError: self.init(error)
+        case let error as PlatformError: self.init("failed", error.message, place: error.place, hint: error.hint)
+        case let error as ListenError: self.init("listen", error.message, hint: error.hint)
+        case SocketError.closedBeforeAnswer:
+            self.init("closed", "the project's holder hung up before it answered", hint: "it was ended or has crashed; try again")
+        case SocketError.answerTooLarge(let limit): self.init("too_large", "the answer is larger than \(NumberText.bytes(limit))")
+        case let error as JSONError: self.init("bad_json", error.message, hint: error.hint)
+        default: return nil
+        }
     }
 
     /// The failure that an answer of the API tells.
