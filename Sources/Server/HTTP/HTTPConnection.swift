@@ -70,13 +70,13 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         state = .ignoringBody
         guard isAdmitted else {
             keepsAlive = false
-            return write(.text("too many connections\n", status: 503), context: context)
+            return write(Problem.tooManyConnections, context: context)
         }
         guard let method = Request.Method(rawValue: head.method.rawValue) else {
-            return write(.text("the method is not supported\n", status: 501), context: context)
+            return write(Problem.unknownMethod, context: context)
         }
         guard let target = RequestTarget.parse(head.uri) else {
-            return write(.text("the request's target is malformed\n", status: 400), context: context)
+            return write(Problem.malformedTarget, context: context)
         }
         let request = Request(
             method: method, segments: target.segments, query: target.query,
@@ -117,6 +117,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             if total > limit {
                 stream.finish(throwing: .tooLarge(limit: limit))
                 state = .ignoringBody
+                keepsAlive = false
             } else {
                 state = .streaming(stream, read: total, limit: limit)
                 stream.yield(Array(buffer.readableBytesView))
@@ -158,7 +159,11 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private func refuseTooLarge(limit: Int, context: ChannelHandlerContext) {
         state = .ignoringBody
         keepsAlive = false
-        write(.text("the body is larger than \(limit) bytes\n", status: 413), context: context)
+        write(Problem.tooLarge(limit: limit), context: context)
+    }
+
+    private func write(_ problem: Problem, context: ChannelHandlerContext) {
+        write(problem.response(requestID: nil), context: context)
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {

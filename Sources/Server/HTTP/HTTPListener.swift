@@ -48,11 +48,16 @@ public final class HTTPListener: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let responder: any RequestResponder
     private let limits: ListenerLimits
-    private let connections = ConnectionCount()
+    private let connections: ConnectionCount
     /// Guards the open server channels.
     private let channels = Mutex<[any Channel]>([])
 
-    public init(responder: any RequestResponder, threads: Int, limits: ListenerLimits = ListenerLimits()) {
+    public convenience init(responder: any RequestResponder, threads: Int, limits: ListenerLimits = ListenerLimits()) {
+        self.init(responder: responder, threads: threads, limits: limits, connections: ConnectionCount())
+    }
+
+    init(responder: any RequestResponder, threads: Int, limits: ListenerLimits, connections: ConnectionCount) {
+        self.connections = connections
         group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         self.responder = responder
         self.limits = limits
@@ -106,14 +111,16 @@ public final class HTTPListener: Sendable {
 
 /// How many connections are open.
 final class ConnectionCount: Sendable {
-    private let count = Atomic<Int>(0)
+    private let open = Atomic<Int>(0)
+
+    var count: Int { open.load(ordering: .relaxed) }
 
     /// Counts one more and says whether the limit allows it.
     func enter(limit: Int) -> Bool {
-        count.add(1, ordering: .relaxed).newValue <= limit
+        open.add(1, ordering: .relaxed).newValue <= limit
     }
 
     func leave() {
-        count.subtract(1, ordering: .relaxed)
+        open.subtract(1, ordering: .relaxed)
     }
 }

@@ -11,12 +11,12 @@ public protocol Authenticator: Sendable {
 
 /// What the gatekeeper tells the rest of the program of each request.
 public protocol RequestObserver: Sendable {
-    /// A request was refused by the guard.
-    func refused(_ request: Request, route: Route?, principal: Principal?, error: AccessError, requestID: String)
+    /// A request was refused: by the guard, or because it is addressed to another host or comes from another site.
+    func refused(_ request: Request, route: Route?, principal: Principal?, problem: Problem, requestID: String)
     /// A request was answered; `nanoseconds` from its last byte to its answer.
     func answered(route: Route?, status: Int, nanoseconds: UInt64)
-    /// A handler failed in a way that the table of problems does not know.
-    func failed(route: Route, error: any Error, requestID: String)
+    /// A handler failed through no fault of the request's; `problem` is nil if the table of problems does not know the error.
+    func failed(route: Route, error: any Error, problem: Problem?, requestID: String)
 }
 
 /// Stands between the transports and the routes: finds the route, knows the caller, asks the guard, holds the limits.
@@ -24,10 +24,11 @@ public final class Gatekeeper: RequestResponder {
     public struct Settings: Sendable {
         /// The names under which the server may be addressed, in lower case and without port: against rebinding.
         public var hosts: Set<String>
-        public var project: String
+        /// The project's name at this moment: what is applied may change it.
+        public var project: @Sendable () -> String
 
-        public init(hosts: Set<String>, project: String) {
-            self.hosts = hosts
+        public init(hosts: Set<String>, project: @escaping @Sendable () -> String) {
+            self.hosts = Set(hosts.map { $0.lowercased() })
             self.project = project
         }
     }
@@ -64,7 +65,11 @@ public final class Gatekeeper: RequestResponder {
 
     public func admit(_ head: Request) -> Admission {
         let requestID = requestPrefix + String(requestCount.add(1, ordering: .relaxed).newValue, radix: 36)
-        if let refusal = checkOrigin(head) { return .refuse(refusal.response(requestID: requestID)) }
+        if let foreign = checkOrigin(head) {
+            observer.refused(head, route: nil, principal: nil, problem: foreign, requestID: requestID)
+            observer.answered(route: nil, status: foreign.status, nanoseconds: 0)
+            return .refuse(foreign.response(requestID: requestID))
+        }
         let route: Route
         let parameters: [String]
         switch table.find(head.method, head.segments) {
@@ -74,7 +79,9 @@ public final class Gatekeeper: RequestResponder {
             if case .failure(let error) = authenticate(head) {
                 return .refuse(refusal(error, head, route: nil, principal: nil, requestID: requestID))
             }
-            return .refuse(notFound(head).response(requestID: requestID))
+            let nothing = notFound(head)
+            observer.answered(route: nil, status: nothing.status, nanoseconds: 0)
+            return .refuse(nothing.response(requestID: requestID))
         }
         var scope: Scope?
         if case .needs(let permission, let target) = route.access {
@@ -101,18 +108,19 @@ public final class Gatekeeper: RequestResponder {
         let start = clock.monotonicNanoseconds()
         var request = request
         request.parameters = ticket.parameters
-        let call = Call(request: request, scope: ticket.scope, requestID: ticket.requestID)
-        let finish: @Sendable (Result<Response, any Error>) -> Void = { [self] outcome in
+        let call = Call(request: request, scope: ticket.scope, requestID: ticket.requestID, input: ticket.route.input)
+        let finish: @Sendable (Result<Response, any Error>) -> Void = { [self, request] outcome in
             var response: Response
             switch outcome {
             case .success(let value):
                 response = value
                 response.headers.add("x-request-id", ticket.requestID)
-            case .failure(let error): response = failure(error, ticket)
+            case .failure(let error): response = failure(error, request, ticket)
             }
             observer.answered(route: ticket.route, status: response.status, nanoseconds: clock.monotonicNanoseconds() - start)
             answer(response)
         }
+        if let mistake = Self.mistake(in: request.query, of: ticket.route) { return finish(.failure(mistake)) }
         switch ticket.route.handler {
         case .immediate(let handle): handle(call, finish)
         case .asynchronous(let handle):
@@ -128,7 +136,7 @@ public final class Gatekeeper: RequestResponder {
         case .refuse(let response): response
         case .collect(let limit, let ticket):
             if case .bytes(let bytes) = request.body, bytes.count > limit {
-                Problem(status: 413, code: "too_large", message: "the body is larger than \(limit) bytes").response(requestID: "")
+                Problem.tooLarge(limit: limit).response(requestID: nil)
             } else {
                 await respond(request, ticket)
             }
@@ -143,6 +151,17 @@ public final class Gatekeeper: RequestResponder {
     }
 
     // MARK: - Refusals
+
+    /// A query item that the route does not read was meant for something, and would be passed over in silence.
+    private static func mistake(in query: [(name: String, value: String)], of route: Route) -> InputError? {
+        let known = route.query.map(\.name)
+        var seen: Set<String> = []
+        for item in query {
+            guard known.contains(item.name) else { return .unknownQuery(item.name, known: known) }
+            guard seen.insert(item.name).inserted else { return .repeatedQuery(item.name) }
+        }
+        return nil
+    }
 
     /// A browser that was lured, or whose name server lies, sends another host or origin than ours.
     private func checkOrigin(_ head: Request) -> Problem? {
@@ -180,17 +199,21 @@ public final class Gatekeeper: RequestResponder {
     private func resource(_ target: Route.Target, _ parameters: [String]) -> Resource {
         switch target {
         case .server: .server
-        case .project: .project(settings.project)
-        case .thing(let kind): .thing(kind, parameters.first, in: settings.project)
+        case .project: .project(settings.project())
+        case .thing(let kind): .thing(kind, parameters.first, in: settings.project())
         }
     }
 
     private func refusal(
         _ error: AccessError, _ head: Request, route: Route?, principal: Principal?, requestID: String
     ) -> Response {
-        observer.refused(head, route: route, principal: principal, error: error, requestID: requestID)
         let answer = problem(error) ?? Problem(status: 403, code: "denied", message: "the request was refused")
+        observer.refused(head, route: route, principal: principal, problem: answer, requestID: requestID)
         observer.answered(route: route, status: answer.status, nanoseconds: 0)
+        // Somebody who opens a page without a session is shown where to sign in.
+        if answer.status == 401, head.method == .get, head.headers["accept"]?.contains("text/html") == true {
+            return Response(status: 303, headers: Headers([("location", "/"), ("x-request-id", requestID)]))
+        }
         return answer.response(requestID: requestID)
     }
 
@@ -206,9 +229,17 @@ public final class Gatekeeper: RequestResponder {
         }
     }
 
-    private func failure(_ error: any Error, _ ticket: Ticket) -> Response {
-        if let known = problem(error) { return known.response(requestID: ticket.requestID) }
-        observer.failed(route: ticket.route, error: error, requestID: ticket.requestID)
+    private func failure(_ error: any Error, _ request: Request, _ ticket: Ticket) -> Response {
+        let known = problem(error)
+        // A route that is open, or an operation itself, may refuse too.
+        if let known, error is AccessError, known.status == 401 || known.status == 403 {
+            observer.refused(
+                request, route: ticket.route, principal: ticket.scope?.principal, problem: known, requestID: ticket.requestID)
+        }
+        if known.map({ $0.status >= 500 }) ?? true {
+            observer.failed(route: ticket.route, error: error, problem: known, requestID: ticket.requestID)
+        }
+        if let known { return known.response(requestID: ticket.requestID) }
         return Problem(
             status: 500, code: "internal", message: "the server failed at this request",
             hint: "its log says why, under request '\(ticket.requestID)'"

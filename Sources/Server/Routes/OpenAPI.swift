@@ -67,6 +67,7 @@ enum OpenAPI {
     static func schema(_ shape: Shape) -> JSONValue {
         switch shape {
         case .string: ["type": "string"]
+        case .choice(let values): ["type": "string", "enum": .array(values.map(JSONValue.string))]
         case .integer: ["type": "integer"]
         case .number: ["type": "number"]
         case .boolean: ["type": "boolean"]
@@ -89,7 +90,7 @@ enum OpenAPI {
         .object([
             .init("error", .object([
                 .init("code", .string), .init("message", .string), .init("where", .string, isRequired: false),
-                .init("hint", .string, isRequired: false),
+                .init("hint", .string, isRequired: false), .init("details", .list(.any), isRequired: false),
             ]))
         ]))
 

@@ -1,5 +1,5 @@
 public import MartletAccess
-public import MartletBytes
+import MartletBytes
 
 /// One door: what may come in, who may send it, what goes out.
 ///
@@ -95,11 +95,14 @@ public struct Call: Sendable {
     public var scope: Scope?
     /// Unique; in the answer's header and the audit log.
     public var requestID: String
+    /// What the route says that its body is.
+    var shape: Shape?
 
-    public init(request: Request, scope: Scope?, requestID: String) {
+    init(request: Request, scope: Scope?, requestID: String, input shape: Shape?) {
         self.request = request
         self.scope = scope
         self.requestID = requestID
+        self.shape = shape
     }
 
     /// A part of the path that the pattern's n-th `{name}` matched.
@@ -112,9 +115,13 @@ public struct Call: Sendable {
         if case .bytes(let bytes) = request.body { bytes } else { [] }
     }
 
-    /// The collected body as JSON; an empty one is an empty object.
-    public func json() throws -> JSONValue {
-        bytes.isEmpty ? .object(JSONObject()) : try JSONValue(parsing: bytes, lengthLimit: bytes.count)
+    /// The collected body as JSON of the route's input shape; an empty one is an empty object.
+    ///
+    /// - Throws: ``JSONError``, or an ``InputError`` for a member that the shape lacks, one that it needs, or a wrong type.
+    func json() throws -> JSONValue {
+        let value: JSONValue = bytes.isEmpty ? .object(JSONObject()) : try JSONValue(parsing: bytes, lengthLimit: bytes.count)
+        try shape?.check(value)
+        return value
     }
 }
 
@@ -144,6 +151,8 @@ public struct PathPattern: Sendable, ExpressibleByStringLiteral {
 /// A JSON schema, for the description of the interface.
 public indirect enum Shape: Sendable {
     case string, integer, number, boolean, any
+    /// One of these texts.
+    case choice([String])
     case timestamp
     case list(Shape)
     case map(Shape)

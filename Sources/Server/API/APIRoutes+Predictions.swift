@@ -1,0 +1,131 @@
+import MartletAccess
+import MartletBytes
+import MartletPlatform
+import MartletWorld
+
+extension APIRoutes {
+    /// Predictions made, looked up, explained and made again; and what became known of them.
+    var predictions: [Route] {
+        [
+            Route(
+                "predictions.make", .post, "/api/v1/endpoints/{endpoint}/predict",
+                "Predicts for one row (inputs) or several (instances); features are looked up and computed.",
+                access: .needs(.predict, on: .thing(.endpoint)), body: .collected(limit: limits.predictionBytes), audit: .recordedInLog,
+                input: .object([
+                    .init("inputs", .map(.any), isRequired: false), .init("instances", .list(.map(.any)), isRequired: false),
+                    .init("entities", .map(.any), isRequired: false), .init("append", .boolean, isRequired: false),
+                    .init("explain", .boolean, isRequired: false),
+                ]),
+                output: Self.answerShape, handler: .immediate(makePrediction)),
+            Route(
+                "predictions.read", .get, "/api/v1/predictions/{prediction}",
+                "A prediction as it was recorded, with what became known since.",
+                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly, output: .map(.any),
+                handler: .asynchronous { [platform] call in
+                    .json(try await platform.prediction(call.parameter(0), scope: call.requireScope()))
+                }),
+            Route(
+                "predictions.explain", .get, "/api/v1/predictions/{prediction}/explanation",
+                "What each feature contributed to a prediction; base and contributions add up to the margin.",
+                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly, output: Self.explanationShape,
+                handler: .asynchronous { [platform] call in
+                    .json(try await platform.explanation(ofPrediction: call.parameter(0), scope: call.requireScope()))
+                }),
+            Route(
+                "predictions.replay", .get, "/api/v1/predictions/{prediction}/replay",
+                "Computes a prediction again as of its time, and compares it with the record bit by bit.",
+                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
+                output: .object([
+                    .init("equal", .boolean), .init("recorded", .map(.any)), .init("recomputed", .map(.any)),
+                    .init("differences", .list(.any)), .init("note", .nullable(.string)),
+                ]),
+                handler: .asynchronous { [platform] call in
+                    .json(try await platform.replay(call.parameter(0), scope: call.requireScope()))
+                }),
+            Route(
+                "predictions.recent", .get, "/api/v1/endpoints/{endpoint}/predictions", "The newest predictions of an endpoint.",
+                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
+                query: [.init("limit", "how many; 20 if not given")], output: Self.page(of: Self.recentShape),
+                handler: .asynchronous { [platform] call in
+                    .list(
+                        try await platform.recentPredictions(
+                            call.parameter(0), limit: QueryReader(call).limit(default: 20, most: 1_000), scope: call.requireScope()))
+                }),
+            Route(
+                "outcomes.append", .post, "/api/v1/outcomes", "Takes what became known of predictions and events.",
+                access: .needs(.outcomesWrite, on: .project), body: .collected(limit: limits.outcomeBytes), audit: .recordedInLog,
+                input: .list(.map(.any)),
+                output: .object([
+                    .init("accepted", .integer), .init("duplicates", .integer),
+                    .init("rejected", .list(.object([.init("item", .integer), .init("message", .string)]))),
+                ]),
+                handler: .asynchronous { [platform] call in
+                    .json(try await platform.takeOutcomes(call.json(), scope: call.requireScope()))
+                }),
+        ]
+    }
+
+    @Sendable private func makePrediction(_ call: Call, _ answer: @escaping @Sendable (Result<Response, any Error>) -> Void) {
+        let endpoint = call.parameter(0)
+        let start = platform.world.clock.monotonicNanoseconds()
+        let finish: @Sendable (Result<[UInt8], any Error>) -> Void = { [metrics, platform] outcome in
+            switch outcome {
+            case .success(let bytes):
+                metrics.predicted(
+                    on: endpoint, predictions: Self.occurrences(of: Self.identified, in: bytes),
+                    degraded: Self.occurrences(of: Self.isDegraded, in: bytes),
+                    nanoseconds: platform.world.clock.monotonicNanoseconds() - start)
+                answer(.success(.json(bytes)))
+            case .failure(let error):
+                metrics.predictionFailed(on: endpoint)
+                answer(.failure(error))
+            }
+        }
+        do {
+            platform.predict(endpoint, body: call.bytes, requestID: call.requestID, scope: try call.requireScope(), finish)
+        } catch { finish(.failure(error)) }
+    }
+
+    // In JSON these bytes can only be a member's key: inside a text the quotes would be escaped.
+    private static let identified = Array("\"prediction_id\":".utf8)
+    private static let isDegraded = Array("\"degraded\":true".utf8)
+
+    static func occurrences(of pattern: [UInt8], in bytes: [UInt8]) -> Int {
+        guard bytes.count >= pattern.count, let first = pattern.first else { return 0 }
+        var count = 0
+        bytes.withUnsafeBufferPointer { bytes in
+            pattern.withUnsafeBufferPointer { pattern in
+                var start = 0
+                while start <= bytes.count - pattern.count {
+                    if bytes[start] == first, (1..<pattern.count).allSatisfy({ bytes[start + $0] == pattern[$0] }) {
+                        count += 1
+                        start += pattern.count
+                    } else {
+                        start += 1
+                    }
+                }
+            }
+        }
+        return count
+    }
+
+    private static let explanationShape = Shape.object([
+        .init("base", .number),
+        .init(
+            "contributions",
+            .list(.object([.init("feature", .string), .init("value", .any), .init("contribution", .number)]))),
+        .init("margin", .number), .init("output", .any),
+    ])
+
+    private static let answerShape = Shape.object([
+        .init("prediction_id", .string, isRequired: false), .init("model", .string, isRequired: false),
+        .init("version", .integer, isRequired: false), .init("variant", .string, isRequired: false),
+        .init("output", .any, isRequired: false), .init("degraded", .boolean, isRequired: false),
+        .init("explanation", explanationShape, isRequired: false), .init("predictions", .list(.map(.any)), isRequired: false),
+    ])
+
+    private static let recentShape = Shape.object([
+        .init("prediction_id", .string), .init("time", .timestamp), .init("version", .integer), .init("output", .any),
+        .init("degraded", .boolean),
+    ])
+}
