@@ -87,12 +87,13 @@ let package = Package(
         .tests("Governance", on: ["Frames", "World", "Simulation", "Storage", "Access", "Governance"]),
         .tests("Ingestion", on: ["Bytes", "Frames", "Ingestion"], libraries: ["CZlib"]),
         .tests("Training", on: ["Models", "Training"]),
-        .tests("Registry", on: ["Models", "Registry"]),
+        .tests("Registry", on: ["Frames", "Models", "Registry"]),
         .tests(
             "Plan",
             on: [
                 "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Plan",
             ], exclude: ["ErrorSentences.txt"]),
+        .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Registry", "Platform", "Demo"]),
         .tests("Demo", on: ["Demo", "Frames"]),
         .tests("Server", on: ["Server"], libraries: nio),
     ]

@@ -55,7 +55,8 @@ public final class Platform: Sendable {
     let versions = VersionTable()
     let runs = RunTable()
     let lateRecords: LateRecords
-    private let lock: any FileLock
+    /// The lock on the project's folder; nil once it was let go.
+    private let lock: Mutex<(any FileLock)?>
 
     /// Guards what is in force, which is replaced as a whole.
     private let current: Mutex<InForce>
@@ -104,7 +105,7 @@ public final class Platform: Sendable {
         self.world = world
         self.projectFiles = projectFiles
         self.limits = limits
-        self.lock = lock
+        self.lock = Mutex(lock)
         self.database = database
         self.blobs = blobs
         self.vault = vault
@@ -122,6 +123,7 @@ public final class Platform: Sendable {
         try await features.writeSnapshots()
         try audit.close()
         try await (log as? FileEventLog)?.close()
+        lock.withLock { $0 = nil }
     }
 
     /// Runs now and then: snapshots and counts that are due.

@@ -44,6 +44,8 @@ struct MemoryFiles: FileSystem {
     func remove(_ path: RelativePath) {}
     func syncFolder(_ folder: RelativePath) {}
     func size(_ path: RelativePath) -> Int? { files[path.description]?.count }
+    func lock(_ path: RelativePath) -> (any FileLock)? { nil }
+    func absolutePath(_ path: RelativePath) -> String? { nil }
 }
 
 @Suite("Reading a project's folder")

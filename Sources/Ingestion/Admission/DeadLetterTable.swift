@@ -11,7 +11,7 @@ public struct DeadLetterTable: Sendable {
             part: "ingestion", number: 1,
             sql: """
                 CREATE TABLE ingestion_dead_letters (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    id INTEGER PRIMARY KEY,
                     stream TEXT NOT NULL,
                     arrived INTEGER NOT NULL,
                     reason TEXT NOT NULL,

@@ -80,7 +80,7 @@ public struct Pseudonyms: Sendable {
         var letters: [UInt8] = [UInt8(ascii: "~")]
         for index in 0..<11 {
             let shift = 60 - 6 * index
-            letters.append(alphabet[Int(pseudonym >> UInt64(shift)) & 63])
+            letters.append(alphabet[Int(pseudonym >> UInt64(shift) & 63)])
         }
         return String(decoding: letters, as: UTF8.self)
     }

@@ -1,0 +1,128 @@
+import MartletBytes
+import MartletServer
+
+/// A command at work: the door it goes through, and where its words go.
+struct Session {
+    let console: Console
+    let door: any Door
+    let isJSON: Bool
+
+    /// Opens the project's door, works, and closes it.
+    ///
+    /// With `--json`, an answer that tells an error is printed as it came, and the command ends with its status.
+    static func run(_ options: ProjectOptions, _ work: (Session) async throws -> Void) async throws {
+        let console = try Console()
+        try await Session.reporting(isJSON: options.json, to: console) {
+            let door = try await ProjectFolder(options.project).openDoor()
+            do {
+                try await work(Session(console: console, door: door, isJSON: options.json))
+            } catch {
+                try? await door.close()
+                throw error
+            }
+            try await door.close()
+        }
+    }
+
+    /// With `--json`, prints a failure as one JSON value before it is thrown on.
+    static func reporting(isJSON: Bool, to console: Console, _ work: () async throws -> Void) async throws {
+        do {
+            try await work()
+        } catch {
+            guard isJSON, let failure = CommandFailure(error) else { throw error }
+            try console.say(failure.json)
+            throw failure
+        }
+    }
+
+    /// Asks, and gives the answer as it came.
+    func response(_ ask: Ask) async throws -> Response {
+        let response = try await door.send(ask.request, target: ask.target)
+        guard (200..<300).contains(response.status) else {
+            throw CommandFailure(status: response.status, answer: try? JSONValue(parsing: response.body, lengthLimit: 64 << 20))
+        }
+        return response
+    }
+
+    /// Asks for one JSON value.
+    func value(_ ask: Ask) async throws -> JSONValue {
+        let response = try await response(ask)
+        if response.body.isEmpty { return .object(JSONObject()) }
+        do throws(JSONError) {
+            return try JSONValue(parsing: response.body, lengthLimit: max(response.body.count, 1))
+        } catch {
+            throw CommandFailure("bad_answer", "the answer to \(ask.method.rawValue) \(ask.target) is not JSON: \(error)")
+        }
+    }
+
+    /// Asks for a list. With `--json` prints one item a line, else hands it to `show`.
+    ///
+    /// - Parameter inspecting: sees the items in both cases.
+    func list(
+        _ ask: Ask, _ show: (_ items: [JSONValue]) throws -> Void,
+        inspecting: (_ items: [JSONValue]) -> Void = { _ in }
+    ) async throws {
+        let answer = try await value(ask)
+        let items = answer.array ?? answer["items"]?.array ?? []
+        inspecting(items)
+        if isJSON {
+            for item in items { try console.say(item) }
+        } else {
+            try show(items)
+        }
+    }
+
+    /// Asks for one value. With `--json` prints it, else hands it to `show`. Gives it back for what depends on it.
+    @discardableResult
+    func answer(_ ask: Ask, _ show: (JSONValue) throws -> Void) async throws -> JSONValue {
+        let answer = try await value(ask)
+        if isJSON { try console.say(answer) } else { try show(answer) }
+        return answer
+    }
+
+    /// Sends an input as the body of a request, piece by piece as it is taken, with a progress bar on a terminal.
+    func upload(_ ask: Ask, from input: FileInput, title: String) async throws -> Response {
+        let feeder = BodyFeeder()
+        var ask = ask
+        ask.body = .stream(feeder.body)
+        let sent = ask
+        var progress = console.progress(title, total: input.size)
+        let response = try await withThrowingTaskGroup(of: Response?.self) { group in
+            group.addTask {
+                do {
+                    let response = try await self.response(sent)
+                    feeder.stop()
+                    return response
+                } catch {
+                    feeder.stop()
+                    throw error
+                }
+            }
+            var failure: (any Error)?
+            do {
+                var done = 0
+                while let piece = try input.next() {
+                    guard await feeder.feed(piece) else { break }
+                    done += piece.count
+                    progress?.show(done)
+                }
+            } catch {
+                failure = error
+            }
+            feeder.finish(failed: failure != nil)
+            var response: Response?
+            do {
+                for try await answer in group { response = answer ?? response }
+            } catch {
+                progress?.clear()
+                // What went wrong here is why the server saw a broken body.
+                throw failure ?? error
+            }
+            if let failure { throw failure }
+            return response
+        }
+        progress?.clear()
+        guard let response else { throw CommandFailure("no_answer", "there was no answer to \(ask.method.rawValue) \(ask.target)") }
+        return response
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import MartletAccess
+import MartletBytes
+import MartletDemo
+import MartletFrames
+import MartletPlatform
+import MartletRegistry
+import MartletWorld
+import Testing
+
+/// A project in a temporary folder, and a platform over it that can be closed and opened again.
+final class PlatformFixture {
+    let folder: String
+    private(set) var platform: Platform
+
+    /// - Parameter files: paths and texts of the project's definitions.
+    init(files: [String: String]) async throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "martlet-" + UUID().uuidString).path()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for (path, text) in files { try PlatformFixture.write(text, to: folder + "/" + path) }
+        platform = try await PlatformFixture.open(folder)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    static func write(_ text: String, to path: String) throws {
+        let url = URL(filePath: path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+    }
+
+    static func open(_ folder: String) async throws -> Platform {
+        try await Platform.open(world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder))
+    }
+
+    /// Closes the platform and opens it anew, as a restart does.
+    func restart() async throws {
+        try await platform.close()
+        platform = try await PlatformFixture.open(folder)
+    }
+
+    func write(_ text: String, to path: String) throws {
+        try PlatformFixture.write(text, to: folder + "/" + path)
+    }
+
+    /// What an administrator may do, on everything of a kind.
+    func scope(_ permission: Permission, _ kind: Resource.Kind? = nil, _ name: String? = nil) throws -> Scope {
+        let owner = Principal.owner(named: "test")
+        let resource: Resource =
+            switch kind {
+            case nil: .project(platform.project)
+            case .server: .server
+            case .project: .project(platform.project)
+            case let kind?: .thing(kind, name, in: platform.project)
+            }
+        return try Guard().scope(for: owner, to: permission, on: resource)
+    }
+
+    @discardableResult
+    func apply() async throws -> Int? {
+        try await platform.apply(reason: nil, requestID: nil, scope: scope(.definitionsApply)).release?.number
+    }
+
+    func ingest(_ text: String, into stream: String, format: IngestOptions.Format = .csv, history: Bool = true) async throws -> IngestReport {
+        var pieces = [Array(text.utf8)][...]
+        return try await platform.ingest(
+            into: stream, options: IngestOptions(format: format, isHistory: history, source: "test.\(format)"),
+            scope: scope(.eventsWrite, .stream, stream), next: { pieces.popFirst() })
+    }
+
+    func predict(_ endpoint: String, _ body: JSONValue) async throws -> JSONValue {
+        let scope = try scope(.predict, .endpoint, endpoint)
+        let bytes: [UInt8] = try await withCheckedThrowingContinuation { continuation in
+            platform.predict(endpoint, body: body.serialized(), requestID: nil, scope: scope) { continuation.resume(with: $0) }
+        }
+        return try JSONValue(parsing: bytes, lengthLimit: 1 << 20)
+    }
+
+    func replay(_ id: String) async throws -> JSONValue {
+        try await platform.replay(id, scope: scope(.predictionsRead, .prediction, id))
+    }
+}
+
+/// The files of a small fraud project.
+enum FraudProject {
+    static let files = [
+        "martlet.yaml": "project: fraud\n",
+        "streams/transactions.yaml": """
+            stream: transactions
+            event_time: tx_time
+            unique: tx_id
+            time_zone: Europe/Brussels
+            fields:
+              tx_id: string
+              tx_time: timestamp
+              customer_id: { type: string, personal: subject }
+              terminal_id: string
+              amount: { type: float64, check: "amount >= 0.0" }
+              is_fraud: { type: bool, known_after: 7d, optional: true }
+            """,
+        "features/customer.yaml": """
+            feature_view: customer
+            entity: customer_id
+            source: transactions
+            aggregate:
+              - { function: count, windows: [1d, 7d, 30d] }
+              - { function: [mean, max, stddev], of: amount, windows: [1d, 7d, 30d] }
+            """,
+        "features/terminal.yaml": """
+            feature_view: terminal
+            entity: terminal_id
+            source: transactions
+            aggregate:
+              - { function: count, windows: [1d, 7d, 30d] }
+              - { function: mean, of: is_fraud, windows: [1d, 7d, 30d], as: risk }
+            """,
+        "features/request.yaml": """
+            feature_view: request
+            source: transactions
+            derive:
+              amount: amount
+              is_night: tx_time.getHours() <= 6
+              amount_ratio: amount / (customer.mean_amount_30d + 1.0)
+            """,
+        "models/fraud.yaml": """
+            model: fraud
+            task: binary
+            from: transactions
+            label: is_fraud
+            features: [request.*, customer.*, terminal.*]
+            split: { train: 60%, gap: 7d, test: 25% }
+            trainer: { kind: xgboost, max_depth: 4, eta: 0.3, rounds: 20, seed: 7 }
+            metrics: [average_precision, roc_auc, { precision_at: 10, per: [day, customer_id] }]
+            gates: ["average_precision >= champion.average_precision", "roc_auc > 0.5"]
+            """,
+        "endpoints/fraud.yaml": """
+            endpoint: fraud
+            model: fraud@champion
+            """,
+    ]
+
+    static func history(days: Int = 60, customers: Int = 200, seed: UInt64 = 3) -> String {
+        let now = SystemClock().now()
+        var settings = TransactionGenerator.Settings(end: now)
+        settings.seed = seed
+        settings.customers = customers
+        settings.terminals = customers * 2
+        settings.days = days
+        let lines = TransactionGenerator.transactions(settings).map { $0.csvLine(labelKnownAt: now, delay: .days(7)) }
+        return TransactionGenerator.Transaction.csvHeader + lines.joined()
+    }
+}
