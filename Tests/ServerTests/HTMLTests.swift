@@ -97,6 +97,7 @@ struct HTMLTests {
         let page = await project.stranger(.get, "/", headers: [cookie]).text
         #expect(page.contains("<b>orders</b>") && page.contains("<b>buyer</b>") && page.contains("<b>returns</b>"))
         #expect(page.contains("<span class=\"bad\">1</span>"))
+        #expect(page.contains("<br><span class=\"soft\">What was bought &amp; by whom</span>"))
         // A viewer may not read predictions, so there is no way to look for one.
         #expect(!page.contains("id=\"look-up-title\""))
         let wrong = await project.stranger(.get, "/", headers: [("cookie", "martlet_session=x")]).text

@@ -30,7 +30,8 @@ struct MetricsTests {
             #"martlet_events_total{stream="orders",result="accepted"} 1"#, #"martlet_events_total{stream="orders",result="duplicate"} 1"#,
             #"martlet_events_total{stream="orders",result="rejected"} 1"#, #"martlet_predictions_total{endpoint="returns"} 2"#,
             #"martlet_predictions_degraded_total{endpoint="returns"} 2"#, #"martlet_prediction_failures_total{endpoint="returns"} 1"#,
-            #"martlet_requests_total{route="events.append",status="4xx"} 4"#, "martlet_features_lag_records 0",
+            #"martlet_requests_total{route="events.append",status="4xx"} 4"#,
+            "martlet_connections 0",
         ] {
             #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)")
         }

@@ -14,6 +14,7 @@ final class TestProject {
             "streams/orders.yaml",
             """
             stream: orders
+            doc: What was bought & by whom
             event_time: time
             unique: id
             fields:
