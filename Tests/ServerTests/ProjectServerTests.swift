@@ -154,3 +154,49 @@ struct ProjectServerTests {
         try await project.close()
     }
 }
+
+@Suite("answers in the middle of things")
+struct InterruptionTests {
+    /// Answers a streamed body at once, unread, and anything else when it is told to.
+    private final class Slow: RequestResponder {
+        let gate = BodyStream()
+
+        func admit(_ head: Request) -> Admission { head.segments.first == "stream" ? .stream(limit: 1 << 30, 0) : .collect(limit: 0, 0) }
+
+        func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void) {
+            if case .stream = request.body { return answer(.text("not wanted", status: 404)) }
+            Task { [gate] in
+                _ = try? await gate.next()
+                answer(.text("late"))
+            }
+        }
+    }
+
+    @Test("a body that is not wanted does not keep its sender from the answer", .timeLimit(.minutes(1)))
+    func unwantedBody() async throws {
+        let listener = HTTPListener(responder: Slow(), threads: 1)
+        let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
+        var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)/stream")))
+        request.httpMethod = "POST"
+        request.httpBody = Data(count: 20_000_000)
+        let (data, response) = try await URLSession.shared.data(for: request)
+        #expect((response as? HTTPURLResponse)?.statusCode == 404)
+        #expect(String(decoding: data, as: UTF8.self) == "not wanted")
+        await listener.stop()
+    }
+
+    @Test("a request that has begun is answered before the server ends", .timeLimit(.minutes(1)))
+    func gracefulStop() async throws {
+        let responder = Slow()
+        let connections = ConnectionCount()
+        let listener = HTTPListener(responder: responder, threads: 1, limits: ListenerLimits(), connections: connections)
+        let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
+        async let answer = URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/slow")))
+        while connections.underWay == 0 { await Task.yield() }
+        async let stopped: Void = listener.stop(waitingSeconds: 30)
+        responder.gate.finish()
+        #expect(String(decoding: try await answer.0, as: UTF8.self) == "late")
+        await stopped
+        #expect(connections.underWay == 0)
+    }
+}
