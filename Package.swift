@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
@@ -10,7 +11,12 @@ let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(na
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "martlet", targets: ["MartletCommand"]),
+        .executable(name: "simulate", targets: ["MartletSimulate"]),
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/attaswift/BigInt", exact: "6.0.1"),
@@ -56,16 +62,24 @@ let package = Package(
             ]),
 
         // Floor 5: doors.
-        .part("Server", on: ["Bytes", "World", "Access"], libraries: nio),
-
+        .part(
+            "Server",
+            on: [
+                "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
+                "FeatureStore", "Registry", "Training", "Platform",
+            ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),
+        .program(
+            "Command",
+            on: ["Bytes", "Frames", "Expressions", "World", "Access", "Ingestion", "Platform", "Server", "Demo"],
+            libraries: nio + [arguments]),
 
         // Test support: a world with virtual time and planted faults, oracles, contract kits.
         .part("Simulation", on: ["Frames", "World"]),
         .part("FeaturesTesting", on: ["Frames", "Expressions", "Features"], libraries: [.product(name: "BigInt", package: "BigInt")]),
         .part("StorageTesting", on: ["Frames", "World", "Storage", "Simulation"]),
-        .executableTarget(name: "simulate", dependencies: ["MartletStorageTesting"], path: "Sources/Simulate"),
+        .program("Simulate", on: ["StorageTesting"]),
 
         // Tests mirror the sources.
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
@@ -95,7 +109,13 @@ let package = Package(
             ], exclude: ["ErrorSentences.txt"]),
         .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Registry", "Platform", "Demo"]),
         .tests("Demo", on: ["Demo", "Frames"]),
-        .tests("Server", on: ["Server"], libraries: nio),
+        .tests("Server", on: ["Bytes", "Frames", "World", "Access", "Platform", "Server"], libraries: nio),
+        .tests(
+            "Command",
+            on: [
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Server", "Simulation",
+                "Command",
+            ], libraries: [arguments]),
     ]
 )
 
@@ -103,6 +123,13 @@ extension Target {
     /// A library target `Martlet<name>` in the folder `Sources/<name>`.
     static func part(_ name: String, on parts: [String] = [], libraries: [Dependency] = []) -> Target {
         .target(
+            name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
+            path: "Sources/" + name)
+    }
+
+    /// An executable target `Martlet<name>` in the folder `Sources/<name>`.
+    static func program(_ name: String, on parts: [String], libraries: [Dependency] = []) -> Target {
+        .executableTarget(
             name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
             path: "Sources/" + name)
     }

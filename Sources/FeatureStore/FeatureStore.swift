@@ -98,7 +98,7 @@ public final class FeatureStore: Sendable {
             let wanted = Set(views.map(\.hash))
             folded.withLock { folded in
                 folded.cut = target
-                for hash in folded.slots.keys where !wanted.contains(hash) { folded.slots[hash] = nil }
+                for hash in Array(folded.slots.keys) where !wanted.contains(hash) { folded.slots[hash] = nil }
             }
         }
     }
@@ -177,8 +177,10 @@ public final class FeatureStore: Sendable {
             }
             let step = try await step(from: cut, below: target, streams: sources, rows: limits.foldRows)
             folded.withLock { folded in
+                // An array of its own: the dictionary's keys would hold on to the dictionary, and each update copy the states.
+                let hashes = Array(folded.slots.keys)
                 for part in step.parts {
-                    for hash in folded.slots.keys where folded.slots[hash]?.plan.source == part.stream {
+                    for hash in hashes where folded.slots[hash]?.plan.source == part.stream {
                         folded.slots[hash]?.state.update(part.changes)
                     }
                     folded.rowsSinceSnapshot += part.changes.positions.count
