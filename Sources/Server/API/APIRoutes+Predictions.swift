@@ -43,13 +43,15 @@ extension APIRoutes {
                     .json(try await platform.replay(call.parameter(0), scope: call.requireScope()))
                 }),
             Route(
-                "predictions.recent", .get, "/api/v1/endpoints/{endpoint}/predictions", "The newest predictions of an endpoint.",
+                "predictions.recent", .get, "/api/v1/predictions", "The newest predictions of an endpoint, as far as they lie near the log's end.",
                 access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
-                query: [.init("limit", "how many; 20 if not given")], output: Self.page(of: Self.recentShape),
+                query: [.init("endpoint", "of this endpoint; must be given"), .init("limit", "how many; 20 if not given")],
+                output: Self.page(of: Self.recentShape),
                 handler: .asynchronous { [platform] call in
-                    .list(
+                    let query = QueryReader(call)
+                    return .list(
                         try await platform.recentPredictions(
-                            call.parameter(0), limit: QueryReader(call).limit(default: 20, most: 1_000), scope: call.requireScope()))
+                            query.required("endpoint"), limit: query.limit(default: 20, most: 1_000), scope: call.requireScope()))
                 }),
             Route(
                 "outcomes.append", .post, "/api/v1/outcomes", "Takes what became known of predictions and events.",

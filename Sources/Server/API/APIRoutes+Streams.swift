@@ -68,7 +68,9 @@ extension APIRoutes {
         let type = call.request.headers["content-type"]?.prefix { $0 != ";" }.lowercased() ?? "application/x-ndjson"
         let format: IngestOptions.Format
         switch type {
-        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream", "text/plain":
+        // The last is what command line clients say of anything unless told otherwise.
+        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream", "text/plain",
+            "application/x-www-form-urlencoded":
             format = .ndjson
         case "application/json": format = .json
         case "text/csv": format = .csv

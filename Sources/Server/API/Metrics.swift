@@ -144,7 +144,7 @@ public final class Metrics: Sendable {
         text.sample("martlet_log_end", [], "\(gauges.logEnd)")
         text.family("martlet_features_cut", "gauge", "The position to which every feature view is folded.")
         text.sample("martlet_features_cut", [], "\(gauges.foldedCut)")
-        text.family("martlet_features_lag_records", "gauge", "Records of the log that no feature has seen yet.")
+        text.family("martlet_features_lag_records", "gauge", "Records past the position to which features are folded; those of predictions change none.")
         text.sample("martlet_features_lag_records", [], "\(max(0, gauges.logEnd - gauges.foldedCut))")
         return text.text
     }
