@@ -9,7 +9,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MARTLET=${MARTLET:-$here/../../.build/release/martlet}
-PORT=${PORT:-7070}
+# A run that ends by itself may stand beside another server.
+PORT=${PORT:-$([ "${EXIT:-0}" = 1 ] && echo 0 || echo 7070)}
 COUNT=${COUNT:-500}
 [ -x "$MARTLET" ] || { echo "there is no program at '$MARTLET'; build it with 'make build'" >&2; exit 1; }
 MARTLET=$(cd "$(dirname "$MARTLET")" && pwd)/$(basename "$MARTLET")
@@ -37,7 +38,8 @@ martlet() { "$MARTLET" "$@"; }
 
 # Starts the server and waits until it says where.
 serve() {
-    martlet up --port "$1" > "$folder/server.out" 2>> "$folder/server.log" &
+    # The program itself, not the function: $! must be the server, not a shell around it.
+    "$MARTLET" up --port "$1" > "$folder/server.out" 2>> "$folder/server.log" &
     server=$!
     for _ in $(seq 300); do
         url=$(sed -n 's/^serving .* at \(http[^ ]*\)$/\1/p' "$folder/server.out")
