@@ -81,7 +81,7 @@ extension Platform {
     ) async throws -> IngestReport {
         try scope.require(.eventsWrite, on: resource(.stream, name))
         let stream = try stream(name)
-        var reader = RowReader(stream: stream, options: options)
+        var reader = RowReader(parser: stream.parser, options: options)
         var decoder = InputDecoder()
         var report = IngestReport()
         var isOpen = true
@@ -162,20 +162,20 @@ extension Platform {
 }
 
 /// Cuts plain bytes of any format into batches of rows that were held to a stream's contract.
-private struct RowReader {
+struct RowReader {
     private enum Source {
         case csv(CSVReader, columns: ContractParser.Columns?)
         case lines(LineReader)
         case json([UInt8])
     }
 
-    private let stream: StreamRuntime
+    private let parser: ContractParser
     private let options: IngestOptions
     private var source: Source
     private var isLast = false
 
-    init(stream: StreamRuntime, options: IngestOptions) {
-        self.stream = stream
+    init(parser: ContractParser, options: IngestOptions) {
+        self.parser = parser
         self.options = options
         source =
             switch options.format {
@@ -218,18 +218,18 @@ private struct RowReader {
             source = .json([])
             defer { source = .csv(reader, columns: columns) }
             guard let rows = try reader.nextRows(limit: limit), !rows.isEmpty else { return nil }
-            let known = try columns ?? stream.parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
+            let known = try columns ?? parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
             columns = known
-            return stream.parser.parse(rows, columns: known, arrival: arrival)
+            return parser.parse(rows, columns: known, arrival: arrival)
         case .lines(var reader):
             source = .json([])
             defer { source = .lines(reader) }
             let lines = reader.nextLines(limit: limit)
-            return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: arrival)
+            return lines.isEmpty ? nil : parser.parse(lines, arrival: arrival)
         case .json(let held):
             guard isLast, !held.isEmpty else { return nil }
             source = .json([])
-            return try stream.parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+            return try parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
         }
     }
 }

@@ -97,7 +97,7 @@ extension Platform {
     }
 
     /// The stream whose rows an endpoint judges.
-    private func askedStream(_ endpoint: EndpointRuntime) throws(PlatformError) -> StreamRuntime {
+    func askedStream(_ endpoint: EndpointRuntime) throws(PlatformError) -> StreamRuntime {
         if let model = endpoint.model { return model.stream }
         guard let model = inForce.project?.model(endpoint.definition.model.model) else { throw .notApplied }
         return try stream(model.source)

@@ -53,6 +53,26 @@ struct ProjectServerTests {
         try await project.close()
     }
 
+    @Test("a batch gives a line a row in the file's order, and says why where there is no prediction")
+    func batch() async throws {
+        let project = try await TestProject()
+        let csv = "id,time,buyer,amount,note\n1,2026-01-01T00:00:00Z,b,1.5,x\n2,soon,b,1.5,x\n3,2026-01-02T00:00:00Z,c,2.5,x\n"
+        let answer = await project.send(.post, "/api/v1/endpoints/returns/predict/batch?format=csv", csv)
+        #expect(answer.status == 200)
+        let lines = try answer.text.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+        #expect(lines.count == 3)
+        #expect(lines[0]["output"]?.double == 0.25 && lines[2]["output"]?.double == 0.25)
+        #expect(lines[1]["row"]?.string == "line 3")
+        #expect(lines[1]["error"]?["code"]?.string == "bad_time")
+        // Each prediction is recorded as a single one would be, and the stream has no event of it.
+        let id = try #require(lines[2]["prediction_id"]?.string)
+        #expect(try await project.send(.get, "/api/v1/predictions/\(id)").json["inputs"]?["amount"]?.double == 2.5)
+        #expect(await project.send(.get, "/api/v1/streams/orders/events").text.isEmpty)
+        let recent = try await project.send(.get, "/api/v1/predictions?endpoint=returns").json["items"]?.array
+        #expect(recent?.first?["prediction_id"]?.string == id)
+        try await project.close()
+    }
+
     @Test("a path that is too long for a socket is said to be so")
     func longPath() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: String(repeating: "x", count: 100) + UUID().uuidString)

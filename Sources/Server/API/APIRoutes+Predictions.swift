@@ -1,5 +1,6 @@
 import MartletAccess
 import MartletBytes
+import MartletIngestion
 import MartletPlatform
 import MartletWorld
 
@@ -17,6 +18,12 @@ extension APIRoutes {
                     .init("explain", .boolean, isRequired: false),
                 ]),
                 output: Self.answerShape, handler: .immediate(makePrediction)),
+            Route(
+                "predictions.batch", .post, "/api/v1/endpoints/{endpoint}/predict/batch",
+                "Predicts for every row of a file, plain or gzip: one line a row, in its order.",
+                access: .needs(.predict, on: .thing(.endpoint)), body: .streamed(limit: limits.fileBytes), audit: .recordedInLog,
+                query: [.init("format", "csv, ndjson or json; ndjson if not given")], input: .media("application/octet-stream"),
+                output: .lines(Self.batchShape), handler: .asynchronous(predictBatch)),
             Route(
                 "predictions.read", .get, "/api/v1/predictions/{prediction}",
                 "A prediction as it was recorded, with what became known since.",
@@ -88,6 +95,20 @@ extension APIRoutes {
         } catch { finish(.failure(error)) }
     }
 
+    @Sendable private func predictBatch(_ call: Call) async throws -> Response {
+        let endpoint = call.parameter(0)
+        let format = try QueryReader(call).choice("format", IngestOptions.Format.self) ?? .ndjson
+        let lines = AnswerBuffer(limit: limits.answerBytes)
+        let body = call.streamedBody
+        let report = try await platform.predictBatch(endpoint, format: format, scope: call.requireScope()) {
+            try await body.next()
+        } write: {
+            try lines.append($0)
+        }
+        metrics.predicted(on: endpoint, predictions: report.predictions, degraded: report.degraded, nanoseconds: nil)
+        return Response(headers: Headers([("content-type", "application/x-ndjson")]), body: lines.bytes)
+    }
+
     // In JSON these bytes can only be a member's key: inside a text the quotes would be escaped.
     private static let identified = Array("\"prediction_id\":".utf8)
     private static let isDegraded = Array("\"degraded\":true".utf8)
@@ -117,6 +138,13 @@ extension APIRoutes {
             "contributions",
             .list(.object([.init("feature", .string), .init("value", .any), .init("contribution", .number)]))),
         .init("margin", .number), .init("output", .any),
+    ])
+
+    private static let batchShape = Shape.object([
+        .init("prediction_id", .string, isRequired: false), .init("model", .string, isRequired: false),
+        .init("version", .integer, isRequired: false), .init("variant", .string, isRequired: false),
+        .init("output", .any, isRequired: false), .init("degraded", .boolean, isRequired: false),
+        .init("row", .string, isRequired: false), .init("error", .map(.any), isRequired: false),
     ])
 
     private static let answerShape = Shape.object([

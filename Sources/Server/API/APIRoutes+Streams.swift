@@ -88,12 +88,7 @@ extension APIRoutes {
         let options = IngestOptions(
             format: try query.choice("format", IngestOptions.Format.self) ?? .ndjson, isHistory: try query.flag("history"),
             ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)))
-        let body: BodyStream =
-            switch call.request.body {
-            case .bytes(let bytes): BodyStream([bytes])
-            case .stream(let stream): stream
-            }
-        return try await take(body, options, call)
+        return try await take(call.streamedBody, options, call)
     }
 
     private func take(_ body: BodyStream, _ options: IngestOptions, _ call: Call) async throws -> Response {

@@ -75,13 +75,15 @@ public final class Metrics: Sendable {
         }
     }
 
-    /// - Parameter endpoint: the name of an endpoint in force.
-    func predicted(on endpoint: String, predictions: Int, degraded: Int, nanoseconds: UInt64) {
+    /// - Parameters:
+    ///   - endpoint: the name of an endpoint in force.
+    ///   - nanoseconds: nil for a batch, whose time says nothing of a request's.
+    func predicted(on endpoint: String, predictions: Int, degraded: Int, nanoseconds: UInt64?) {
         state.withLock { state in
             guard state.endpoints[endpoint] != nil || state.endpoints.count < Self.labelLimit else { return }
             state.endpoints[endpoint, default: EndpointCounts()].predictions += predictions
             state.endpoints[endpoint, default: EndpointCounts()].degraded += degraded
-            state.endpoints[endpoint, default: EndpointCounts()].latency.record(nanoseconds)
+            if let nanoseconds { state.endpoints[endpoint, default: EndpointCounts()].latency.record(nanoseconds) }
         }
     }
 
