@@ -59,7 +59,7 @@ martlet demo data --seed "${SEED:-7}" --customers "${CUSTOMERS:-1200}" --termina
     --output "$folder/history.csv" --live "$folder/live.ndjson" --hours 24 | result
 
 step "The project's files are checked, and put in force in one commit."
-{ martlet plan; martlet apply --reason "the first release"; } | result
+{ martlet plan; martlet apply --reason "the first release" | tail -1; } | result
 
 step "History comes in, row by row held to its contract."
 martlet ingest transactions "$folder/history.csv" | result
@@ -81,19 +81,26 @@ serve "$PORT"
 MARTLET_TOKEN=$(martlet token create --role engineer --name demo 2>/dev/null)
 export MARTLET_TOKEN
 martlet demo load --url "$url" --endpoint fraud --requests "$folder/live.ndjson" --count "$COUNT" --json > "$folder/load.json"
-prediction=$(field prediction_id < "$folder/load.json")
+# The last members of that line are of the prediction with the highest output.
+prediction=$(sed 's/.*"highest"://' "$folder/load.json" | field prediction_id)
 awk -v n="$(field requests < "$folder/load.json")" -v p50="$(field p50_ms < "$folder/load.json")" -v p99="$(field p99_ms < "$folder/load.json")" \
     'BEGIN { printf "%d predictions, each on disk before its answer: p50 %.2f ms, p99 %.2f ms\n", n, p50, p99 }' | result
 
-step "Why did the last one come out as it did? What each feature added to the margin:"
-{ echo "prediction $prediction"; martlet explain "$prediction" | head -9; echo "…"; } | result
+step "The most suspicious of them, taken apart: what each feature added to the margin."
+martlet explain "$prediction" > "$folder/explanation.txt"
+{ echo "prediction $prediction"; head -9 "$folder/explanation.txt"; echo "…"; tail -4 "$folder/explanation.txt"; } | result
 
-step "The server is killed in mid-flight (kill -9) and started again."
+step "The server is killed while it answers (kill -9), and started again."
+tail -n "+$((COUNT + 1))" "$folder/live.ndjson" > "$folder/more.ndjson"
+martlet demo load --url "$url" --endpoint fraud --requests "$folder/more.ndjson" > "$folder/cut.txt" 2>&1 &
+load=$!
+sleep 0.5
 kill -9 "$server"
 wait "$server" 2>/dev/null || true
+wait "$load" || true
 port=${url##*:}
 serve "$port"
-echo "it answers again at $url" | result
+{ sed -n 's/^error: //p' "$folder/cut.txt"; echo "it answers again at $url"; } | result
 
 step "The prediction from before the crash is computed anew, from the log as it was then."
 martlet replay "$prediction" | result
