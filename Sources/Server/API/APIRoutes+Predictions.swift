@@ -44,7 +44,7 @@ extension APIRoutes {
                 }),
             Route(
                 "predictions.recent", .get, "/api/v1/endpoints/{endpoint}/predictions", "The newest predictions of an endpoint.",
-                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
+                access: .needs(.predictionsRead, on: .thing(.endpoint)), audit: .refusalsOnly,
                 query: [.init("limit", "how many; 20 if not given")], output: Self.page(of: Self.recentShape),
                 handler: .asynchronous { [platform] call in
                     .list(

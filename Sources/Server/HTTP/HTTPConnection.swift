@@ -15,6 +15,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         case streaming(BodyStream, read: Int, limit: Int)
         /// The answer was given, or is being made, and the rest of the body is dropped.
         case ignoringBody
+        /// The last answer was given; what still comes is dropped, up to a limit, and then the connection ends.
+        case lingering(bytes: Int)
     }
 
     /// Pieces of a streamed body that may wait for their consumer.
@@ -23,26 +25,40 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private let responder: any RequestResponder
     private let peer: Request.Peer
     private let connections: ConnectionCount
-    private let limit: Int
+    private let limits: ListenerLimits
     private var state = State.idle
+    /// Whether more of the request's body may come.
+    private var isBodyOpen = false
+    /// Since when a head or a collected body is waited for; nil while an answer is made or a body is streamed.
+    private var waitsSince: NIODeadline?
+    private var deadlineCheck: RepeatedTask?
     private var isAdmitted = false
     private var keepsAlive = true
     private var isHead = false
 
-    init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limit: Int) {
+    init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits) {
         self.responder = responder
         self.peer = peer
         self.connections = connections
-        self.limit = limit
+        self.limits = limits
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        isAdmitted = connections.enter(limit: limit)
+        isAdmitted = connections.enter(limit: limits.connections)
+        waitsSince = .now()
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        // One timer a connection, not one a request.
+        let period = TimeAmount.milliseconds(max(50, limits.requestSeconds * 100))
+        deadlineCheck = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+            bound.value.handler.checkDeadline(context: bound.value.context)
+        }
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         connections.leave()
+        deadlineCheck?.cancel()
+        deadlineCheck = nil
         if case .streaming(let stream, _, _) = state { stream.finish(throwing: .connectionClosed) }
         state = .idle
         context.fireChannelInactive()
@@ -64,7 +80,16 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    private func checkDeadline(context: ChannelHandlerContext) {
+        guard let waitsSince, .now() - waitsSince > .seconds(limits.requestSeconds) else { return }
+        context.close(promise: nil)
+    }
+
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        // Sent behind a request after whose answer the connection ends.
+        if case .lingering = state { return context.close(promise: nil) }
+        waitsSince = nil
+        isBodyOpen = head.headers.contains(name: "transfer-encoding") || (head.headers.first(name: "content-length") ?? "0") != "0"
         keepsAlive = head.isKeepAlive
         isHead = head.method == .HEAD
         state = .ignoringBody
@@ -83,14 +108,13 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             headers: Headers(head.headers.map { ($0.name, $0.value) }), peer: peer)
         switch responder.admit(request) {
         case .refuse(let response):
-            // What follows on this connection may be the body that was not wanted.
-            if head.headers.contains(name: "content-length") || head.headers.contains(name: "transfer-encoding") { keepsAlive = false }
             write(response, context: context)
         case .collect(let limit, let ticket):
             if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
                 return refuseTooLarge(limit: limit, context: context)
             }
             state = .collecting(request, limit: limit, ticket, ByteBuffer())
+            waitsSince = .now()
         case .stream(let limit, let ticket):
             let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
             let eventLoop = context.eventLoop
@@ -126,19 +150,25 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
                     context.channel.setOption(.autoRead, value: false).whenComplete { _ in }
                 }
             }
+        case .lingering(let bytes):
+            guard buffer.readableBytes <= bytes else { return context.close(promise: nil) }
+            state = .lingering(bytes: bytes - buffer.readableBytes)
         case .idle, .ignoringBody: break
         }
     }
 
     private func receiveEnd(context: ChannelHandlerContext) {
+        isBodyOpen = false
         switch state {
         case .collecting(var request, _, let ticket, let collected):
             state = .ignoringBody
+            waitsSince = nil
             request.body = .bytes(Array(collected.readableBytesView))
             answer(request, ticket, context: context)
         case .streaming(let stream, _, _):
             stream.finish()
             state = .ignoringBody
+        case .lingering: context.close(promise: nil)
         case .idle, .ignoringBody: break
         }
     }
@@ -167,6 +197,9 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
+        // What follows on this connection is the rest of a body that was not wanted.
+        if isBodyOpen { keepsAlive = false }
+        waitsSince = .now()
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: response.status))
         head.headers.reserveCapacity(response.headers.fields.count + 2)
         for field in response.headers.fields { head.headers.add(name: field.name, value: field.value) }
@@ -180,9 +213,22 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         }
         if keepsAlive {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        } else if isBodyOpen {
+            linger(context: context)
         } else {
             let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
             context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in boundContext.value.close(promise: nil) }
         }
+    }
+
+    /// Ends a connection whose sender still sends: closed at once, the system would reset it, and the answer with it.
+    private func linger(context: ChannelHandlerContext) {
+        state = .lingering(bytes: limits.lingerBytes)
+        waitsSince = nil
+        // A consumer that fell behind had stopped the reading.
+        context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
+        let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in boundContext.value.close(mode: .output, promise: nil) }
+        context.eventLoop.scheduleTask(in: .seconds(limits.lingerSeconds)) { boundContext.value.close(promise: nil) }
     }
 }
