@@ -80,7 +80,7 @@ extension Platform {
 
     /// The newest predictions of an endpoint, newest first.
     public func recentPredictions(_ name: String, limit: Int, scope: Scope) async throws -> [JSONValue] {
-        try scope.require(.predictionsRead, on: resource(.endpoint, name))
+        try scope.require(.predictionsRead, on: resource(.prediction, nil))
         _ = try endpoint(name)
         let stream = PredictionRecord.stream(of: name)
         var found: [JSONValue] = []

@@ -15,8 +15,6 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         case streaming(BodyStream, read: Int, limit: Int)
         /// The answer was given, or is being made, and the rest of the body is dropped.
         case ignoringBody
-        /// The last answer was given; what still comes is dropped, up to a limit, and then the connection ends.
-        case lingering(bytes: Int)
     }
 
     /// Pieces of a streamed body that may wait for their consumer.
@@ -27,14 +25,20 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private let connections: ConnectionCount
     private let limits: ListenerLimits
     private var state = State.idle
-    /// Whether more of the request's body may come.
-    private var isBodyOpen = false
-    /// Since when a head or a collected body is waited for; nil while an answer is made or a body is streamed.
-    private var waitsSince: NIODeadline?
-    private var deadlineCheck: RepeatedTask?
     private var isAdmitted = false
     private var keepsAlive = true
     private var isHead = false
+    /// Whether all of the request was read.
+    private var isRead = true
+    /// Whether the answer after which the connection closes is with the system.
+    private var isDone = false
+    private var isAnswering = false
+    /// Since when a head or a collected body is waited for; nil while an answer is made or a body is streamed.
+    private var waitsSince: NIODeadline?
+    private var deadlineCheck: RepeatedTask?
+
+    /// How long the rest of an unwanted body is read, so that its sender gets to the answer before the connection ends.
+    private static let drainSeconds: Int64 = 2
 
     init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits) {
         self.responder = responder
@@ -59,6 +63,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         connections.leave()
         deadlineCheck?.cancel()
         deadlineCheck = nil
+        if isAnswering { connections.answered() }
+        isAnswering = false
         if case .streaming(let stream, _, _) = state { stream.finish(throwing: .connectionClosed) }
         state = .idle
         context.fireChannelInactive()
@@ -80,17 +86,16 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    /// The idle timer is set back by every byte; this one is not, so that no connection is held by one byte a second.
     private func checkDeadline(context: ChannelHandlerContext) {
         guard let waitsSince, .now() - waitsSince > .seconds(limits.requestSeconds) else { return }
         context.close(promise: nil)
     }
 
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
-        // Sent behind a request after whose answer the connection ends.
-        if case .lingering = state { return context.close(promise: nil) }
         waitsSince = nil
-        isBodyOpen = head.headers.contains(name: "transfer-encoding") || (head.headers.first(name: "content-length") ?? "0") != "0"
         keepsAlive = head.isKeepAlive
+        isRead = false
         isHead = head.method == .HEAD
         state = .ignoringBody
         guard isAdmitted else {
@@ -108,6 +113,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             headers: Headers(head.headers.map { ($0.name, $0.value) }), peer: peer)
         switch responder.admit(request) {
         case .refuse(let response):
+            // What follows on this connection may be the body that was not wanted.
+            if head.headers.contains(name: "content-length") || head.headers.contains(name: "transfer-encoding") { keepsAlive = false }
             write(response, context: context)
         case .collect(let limit, let ticket):
             if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
@@ -150,15 +157,13 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
                     context.channel.setOption(.autoRead, value: false).whenComplete { _ in }
                 }
             }
-        case .lingering(let bytes):
-            guard buffer.readableBytes <= bytes else { return context.close(promise: nil) }
-            state = .lingering(bytes: bytes - buffer.readableBytes)
         case .idle, .ignoringBody: break
         }
     }
 
     private func receiveEnd(context: ChannelHandlerContext) {
-        isBodyOpen = false
+        isRead = true
+        if isDone { return context.close(promise: nil) }
         switch state {
         case .collecting(var request, _, let ticket, let collected):
             state = .ignoringBody
@@ -168,7 +173,6 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         case .streaming(let stream, _, _):
             stream.finish()
             state = .ignoringBody
-        case .lingering: context.close(promise: nil)
         case .idle, .ignoringBody: break
         }
     }
@@ -176,6 +180,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(_ request: Request, _ ticket: Admission.Ticket, context: ChannelHandlerContext) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
+        isAnswering = true
+        connections.answering()
         responder.respond(to: request, admission: ticket) { response in
             // Answers made on the event loop itself, as the hot routes do, are written without a hop.
             if eventLoop.inEventLoop {
@@ -197,9 +203,15 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
-        // What follows on this connection is the rest of a body that was not wanted.
-        if isBodyOpen { keepsAlive = false }
         waitsSince = .now()
+        if isAnswering { connections.answered() }
+        isAnswering = false
+        if case .streaming = state, !isRead {
+            // Answered before the body's end, as a refusal is: the rest is of no use.
+            state = .ignoringBody
+            keepsAlive = false
+            context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
+        }
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: response.status))
         head.headers.reserveCapacity(response.headers.fields.count + 2)
         for field in response.headers.fields { head.headers.add(name: field.name, value: field.value) }
@@ -213,22 +225,15 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         }
         if keepsAlive {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        } else if isBodyOpen {
-            linger(context: context)
         } else {
-            let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in boundContext.value.close(promise: nil) }
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            let eventLoop = context.eventLoop
+            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+                bound.value.handler.isDone = true
+                if bound.value.handler.isRead { return bound.value.context.close(promise: nil) }
+                // To close with unread bytes would make the system throw the answer away.
+                eventLoop.scheduleTask(in: .seconds(Self.drainSeconds)) { bound.value.context.close(promise: nil) }
+            }
         }
-    }
-
-    /// Ends a connection whose sender still sends: closed at once, the system would reset it, and the answer with it.
-    private func linger(context: ChannelHandlerContext) {
-        state = .lingering(bytes: limits.lingerBytes)
-        waitsSince = nil
-        // A consumer that fell behind had stopped the reading.
-        context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
-        let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in boundContext.value.close(mode: .output, promise: nil) }
-        context.eventLoop.scheduleTask(in: .seconds(limits.lingerSeconds)) { boundContext.value.close(promise: nil) }
     }
 }

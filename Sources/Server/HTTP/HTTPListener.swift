@@ -31,9 +31,6 @@ public struct ListenerLimits: Sendable {
     public var idleSeconds: Int64 = 60
     /// How long a request's head, or a body that is collected, may take to come: slow drops do not hold a connection.
     public var requestSeconds: Int64 = 60
-    /// How long, and for how many bytes, a body that nobody wants is still read, so that the answer reaches its sender.
-    public var lingerSeconds: Int64 = 5
-    public var lingerBytes = 64 << 20
     /// Bytes of a request's line and headers together.
     public var headBytes = 16 * 1_024
     /// Header fields of a request.
@@ -103,22 +100,33 @@ public final class HTTPListener: Sendable {
         return channel.localAddress?.port
     }
 
-    /// Stops accepting, closes what is open and ends the threads.
-    public func stop() async {
+    /// Stops accepting, lets requests that have begun be answered for a while, closes what is open and ends the threads.
+    public func stop(waitingSeconds: Int64 = 5) async {
         let open = channels.withLock { channels in
             defer { channels = [] }
             return channels
         }
         for channel in open { try? await channel.close() }
+        let loop = group.next()
+        for _ in 0..<(max(0, waitingSeconds) * 50) where connections.underWay > 0 {
+            try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
+        }
         try? await group.shutdownGracefully()
     }
 }
 
-/// How many connections are open.
+/// How many connections are open, and how many requests on them are not answered yet.
 final class ConnectionCount: Sendable {
     private let open = Atomic<Int>(0)
 
+    private let requests = Atomic<Int>(0)
+
     var count: Int { open.load(ordering: .relaxed) }
+    /// Requests that wait for their answer.
+    var underWay: Int { requests.load(ordering: .relaxed) }
+
+    func answering() { requests.add(1, ordering: .relaxed) }
+    func answered() { requests.subtract(1, ordering: .relaxed) }
 
     /// Counts one more and says whether the limit allows it.
     func enter(limit: Int) -> Bool {

@@ -56,7 +56,7 @@ extension APIRoutes {
         if let scope = try? guardian.scope(for: principal, to: .modelsRead, on: .thing(.model, nil, in: project)) {
             page.runs = try platform.runList(model: nil, limit: 200, scope: scope).map(\.json)
         }
-        if let scope = try? guardian.scope(for: principal, to: .predictionsRead, on: .thing(.endpoint, nil, in: project)) {
+        if let scope = try? guardian.scope(for: principal, to: .predictionsRead, on: .thing(.prediction, nil, in: project)) {
             page.predictions = [:]
             for endpoint in (overview["endpoints"]?.array ?? []).prefix(20).compactMap({ $0["endpoint"]?.string }) {
                 page.predictions?[endpoint] = try await platform.recentPredictions(endpoint, limit: 5, scope: scope)
