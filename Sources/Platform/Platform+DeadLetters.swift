@@ -41,11 +41,12 @@ extension Platform {
             guard let last = entries.last else { break }
             after = last.id
             for (origin, group) in groups(entries) {
-                let raw = group.compactMap { entry in entry.raw.map { (entry.id, $0) } }
-                guard let rows = try parsed(raw.map(\.1), origin, stream) else { continue }
-                report.add(try await admit(rows, to: stream, origin: origin))
-                // Those that failed again were kept anew by `admit`, so all of the group can go.
-                try database.write { try deadLetters.remove(raw.map(\.0), $0) }
+                let raw = group.compactMap { entry in entry.raw.map { (id: entry.id, bytes: $0) } }
+                for (ids, rows) in try parsed(raw, origin, stream) {
+                    report.add(try await admit(rows, to: stream, origin: origin))
+                    // Those that failed again were kept anew by `admit`, so all of these can go.
+                    try database.write { try deadLetters.remove(ids, $0) }
+                }
             }
         }
         return report
@@ -67,14 +68,31 @@ extension Platform {
         return groups
     }
 
+    /// Rows held to the contract again, with the ids of the entries that they are of.
+    ///
+    /// An entry must give one row. Where broken quotes or line ends make several of one or one of several, each is read by
+    /// itself, and one that still gives none or several stays where it is.
+    private func parsed(
+        _ entries: [(id: Int64, bytes: [UInt8])], _ origin: DeadLetterTable.Origin, _ stream: StreamRuntime
+    ) throws -> [(ids: [Int64], rows: ContractRows)] {
+        if entries.isEmpty { return [] }
+        let together = try parsed(entries.map(\.bytes), origin, stream)
+        if let together, together.frame.rowCount + together.deadLetters.count == entries.count {
+            return [(entries.map(\.id), together)]
+        }
+        if entries.count == 1 { return [] }
+        return try entries.flatMap { try parsed([$0], origin, stream) }
+    }
+
     private func parsed(
         _ rows: [[UInt8]], _ origin: DeadLetterTable.Origin, _ stream: StreamRuntime
     ) throws -> ContractRows? {
         guard let header = origin.header else {
             var reader = LineReader()
-            for row in rows { reader.append(row + [0x0A]) }
+            // An item of a list may stand on several lines; in JSON a line end is a space, or a mistake within a text.
+            for row in rows { reader.append(row.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 } + [0x0A]) }
             reader.finish()
-            let lines = reader.nextLines(limit: rows.count)
+            let lines = reader.nextLines(limit: rows.count + 1)
             return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: world.clock.now())
         }
         var reader = CSVReader(delimiter: origin.delimiter)
@@ -82,7 +100,7 @@ extension Platform {
         reader.append(Array(header.map(Self.quoted).joined(separator: delimiter).utf8) + [0x0A])
         for row in rows { reader.append(row + [0x0A]) }
         reader.finish()
-        guard let found = try reader.nextRows(limit: rows.count), !found.isEmpty else { return nil }
+        guard let found = try reader.nextRows(limit: rows.count + 1), !found.isEmpty else { return nil }
         let columns = try stream.parser.columns(of: reader.header ?? [], ignoringUnknown: true)
         return stream.parser.parse(found, columns: columns, arrival: world.clock.now())
     }

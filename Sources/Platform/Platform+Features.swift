@@ -29,6 +29,19 @@ extension Platform {
         guard let keys = body["keys"]?.array, keys.count <= rowLimit else {
             throw PlatformError(.invalid, "'keys' is a list of at most \(rowLimit) objects, such as {\"\(entity.keys[0].name)\": …}")
         }
+        for key in keys {
+            guard let members = key.object else { throw PlatformError(.invalid, "a key is an object, found \(key.kind)", place: "keys") }
+            let names = entity.keys.map(\.name)
+            for name in members.keys where !names.contains(name) {
+                let nearest = NearestMatch.of(name, in: names)
+                throw PlatformError(
+                    .invalid, "'\(view.name)' has no key '\(name.prefix(60))'", place: "keys",
+                    hint: nearest.map { "did you mean '\($0)'?" } ?? "its keys: \(names.joined(separator: ", "))")
+            }
+            for name in names where members[name] == nil {
+                throw PlatformError(.invalid, "a key lacks '\(name)'", place: "keys", hint: "give {\"\(name)\": …}")
+            }
+        }
         var time = world.clock.now()
         if let text = body["time"]?.string {
             guard let given = Timestamp(rfc3339: text) else {

@@ -61,8 +61,12 @@ public struct IngestOptions: Sendable {
     public var ignoringUnknown: Bool
     /// What the dead letters name as their source: a file's name, a route.
     public var source: String
+    /// Whether the first piece is all of the input; its rows are then stored in one commit, all or none, up to the limit
+    /// of rows that are stored at a time.
+    public var isOnePiece: Bool
 
-    public init(format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String) {
+    public init(format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String, isOnePiece: Bool = false) {
+        self.isOnePiece = isOnePiece
         self.format = format
         self.isHistory = isHistory
         self.ignoringUnknown = ignoringUnknown
@@ -85,15 +89,31 @@ extension Platform {
         var decoder = InputDecoder()
         var report = IngestReport()
         var isOpen = true
+        // What was read and not yet decoded. Compressed bytes are decoded in slices, since little may mean much.
+        var waiting: ArraySlice<UInt8> = []
         while isOpen {
             var plain: [UInt8] = []
-            if let piece = try await next() {
-                try piece.withUnsafeBytes { bytes in try decoder.read(bytes) { plain.append(contentsOf: $0) } }
-            } else {
+            var isEnd = false
+            if waiting.isEmpty {
+                if let piece = try await next() { waiting = piece[...] } else { isEnd = true }
+            }
+            if !waiting.isEmpty {
+                let isCompressed = decoder.isCompressed || GzipReader.isGzip(Array(waiting.prefix(2)))
+                let slice = isCompressed ? waiting.prefix(Self.compressedSlice) : waiting
+                try slice.withUnsafeBytes { bytes in try decoder.read(bytes) { plain.append(contentsOf: $0) } }
+                waiting = waiting.dropFirst(slice.count)
+                isEnd = options.isOnePiece && waiting.isEmpty
+            }
+            if isEnd {
                 try decoder.finish { plain.append(contentsOf: $0) }
                 isOpen = false
             }
             reader.append(plain, isLast: !isOpen)
+            guard reader.heldBytes <= limits.jsonBytes else {
+                throw PlatformError(
+                    .tooMany, "a JSON array may have \(limits.jsonBytes) bytes, since it is read as a whole",
+                    hint: "send one object a line, as NDJSON, of any length")
+            }
             while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
                 report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
                 guard report.rejected <= limits.deadLettersPerFile else {
@@ -107,6 +127,8 @@ extension Platform {
         report.position = log.end
         return report
     }
+
+    private static let compressedSlice = 32 << 10
 
     /// Takes rows that were held to the contract through checks, pseudonyms and uniqueness into the log, and folds them.
     func admit(
@@ -199,6 +221,11 @@ struct RowReader {
         if case .csv(_, _, let columns?) = source { columns.ignored } else { [] }
     }
 
+    /// Bytes of a JSON value whose end has not come.
+    var heldBytes: Int {
+        if case .json(let held) = source { held.count } else { 0 }
+    }
+
     mutating func append(_ bytes: [UInt8], isLast: Bool) {
         self.isLast = isLast
         switch source {
@@ -221,7 +248,10 @@ struct RowReader {
             reader.append(bytes)
             if isLast { reader.finish() }
             source = .lines(reader)
-        case .json(let held): source = .json(held + bytes)
+        case .json(var held):
+            source = .json([])
+            held += bytes
+            source = .json(held)
         }
     }
 

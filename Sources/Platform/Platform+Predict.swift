@@ -161,8 +161,9 @@ extension Platform {
     /// Makes an event and its predictions durable in one commit.
     func store(_ prepared: PreparedPredictions) async throws {
         var batches: [RecordBatch] = []
-        if let event = prepared.event {
-            try await refuseConflicts(event)
+        if var event = prepared.event {
+            // An event whose key is taken by another payload must not leave a prediction behind.
+            event.isCondition = true
             batches.append(event)
         }
         for record in prepared.records {
@@ -173,15 +174,6 @@ extension Platform {
         if prepared.event != nil {
             for case .conflict in dispositions[0] { throw PlatformError.eventConflict }
             try await features.catchUp()
-        }
-    }
-
-    /// An event whose key is taken by another payload must not leave a prediction behind.
-    private func refuseConflicts(_ event: RecordBatch) async throws {
-        let known = event.uniqueKeys.filter { $0 != .none }
-        guard !known.isEmpty else { return }
-        for (state, payload) in zip(try await log.current(of: event.uniqueKeys), event.payloads) {
-            if let state, state.payload != payload, state.originalPayload != payload { throw PlatformError.eventConflict }
         }
     }
 }

@@ -24,6 +24,11 @@ extension Platform {
         _ model: String, version number: Int?, alias: String = "champion", reason: String?, requestID: String?, scope: Scope
     ) async throws -> Release {
         try scope.require(.modelsPromote, on: resource(.model, model))
+        guard Self.isAlias(alias) else {
+            throw PlatformError(
+                .invalid, "an alias is 1 to \(Self.aliasLength) letters, digits, '_' or '-' and begins with a letter; found '\(alias.prefix(60))'",
+                place: "alias", hint: "an endpoint answers with 'champion' unless its 'model:' names another")
+        }
         return try await releasing.hold { () async throws in
             guard let base = inForce.release, let project = inForce.project else { throw PlatformError.notApplied }
             guard project.model(model) != nil else { throw PlatformError.unknown("model", model, among: project.models.map(\.name)) }
@@ -43,6 +48,15 @@ extension Platform {
                 .promote, source: base.source, definitions: base.definitions, aliases: aliases, reason: reason,
                 requestID: requestID, scope: scope)
         }
+    }
+
+    private static let aliasLength = 64
+
+    private static func isAlias(_ text: String) -> Bool {
+        let bytes = text.utf8
+        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
+        guard let first = bytes.first, bytes.count <= aliasLength, isLetter(first) else { return false }
+        return bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || $0 == 0x5F || $0 == 0x2D }
     }
 
     /// Puts in force again what was in force before: definitions, features, models and routes, in one commit.
@@ -67,7 +81,12 @@ extension Platform {
     public func modelVersions(_ model: String?, limit: Int, scope: Scope) throws -> [(version: ModelVersion, aliases: [String])] {
         try scope.require(.modelsRead, on: resource(.model, model))
         let aliases = inForce.release?.aliases ?? [:]
-        return try database.read { try versions.list(model: model, $0, limit: min(limit, self.limits.pageRows)) }.map { version in
+        let found = try database.read { try versions.list(model: model, $0, limit: min(limit, self.limits.pageRows)) }
+        // A model that is no longer defined keeps its versions; one that never was has none.
+        if let model, found.isEmpty, let project = inForce.project, project.model(model) == nil {
+            throw PlatformError.unknown("model", model, among: project.models.map(\.name))
+        }
+        return found.map { version in
             (version, (aliases[version.model] ?? [:]).filter { $0.value == version.number }.keys.sorted())
         }
     }

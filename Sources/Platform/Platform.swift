@@ -29,6 +29,8 @@ public final class Platform: Sendable {
         public var ingestRows = 20_000
         /// Dead letters of one file after which the rest of it is left out.
         public var deadLettersPerFile = 100_000
+        /// Bytes of a JSON array of events.
+        public var jsonBytes = 64 << 20
         /// Rows of one answer.
         public var pageRows = 10_000
         /// Predictions answered before they are recorded that may be under way.

@@ -71,7 +71,7 @@ extension PlatformError {
         let nearest = NearestMatch.of(name, in: names)
         let listed = names.isEmpty ? "there is none" : "there are: " + names.sorted().prefix(10).joined(separator: ", ")
         return Self(
-            .notFound, "no \(kind) is named '\(name)'", hint: nearest.map { "did you mean '\($0)'? \(listed)" } ?? listed)
+            .notFound, "no \(kind) is named '\(name.prefix(60))'", hint: nearest.map { "did you mean '\($0)'? \(listed)" } ?? listed)
     }
 
     static let held = Self(

@@ -14,7 +14,7 @@ import Synchronization
 /// let url = try await server.listen(host: "127.0.0.1", port: 7070)
 /// try await server.listenOnSocket()
 /// print(try server.setupURL(url) ?? url)
-/// try await server.run()
+/// try await server.run(until: TerminationSignals())
 /// ```
 public final class ProjectServer: Sendable {
     public struct Settings: Sendable {
@@ -114,8 +114,8 @@ public final class ProjectServer: Sendable {
     }
 
     /// Serves until the process is asked to end (SIGINT or SIGTERM), then closes.
-    public func run() async throws {
-        await TerminationSignals.first()
+    public func run(until signals: TerminationSignals) async throws {
+        await signals.first()
         try await close()
     }
 

@@ -1,13 +1,20 @@
 import Dispatch
 import Glibc
 
-/// The signals by which a terminal and a supervisor ask a program to end.
-enum TerminationSignals {
-    /// Returns when the first one comes, or the task is cancelled; a second one then ends the program as usual.
-    static func first() async {
+/// The signals by which a terminal and a supervisor ask a program to end, caught from here on.
+///
+/// Made before a program says that it serves: who reads that may ask it to end at once.
+public struct TerminationSignals {
+    private static let numbers = [SIGINT, SIGTERM]
+
+    private let arrivals: AsyncStream<Int32>
+    private let sources: [any DispatchSourceSignal]
+
+    public init() {
         let (arrivals, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(1))
         let queue = DispatchQueue(label: "martlet.signals")
-        let sources = [SIGINT, SIGTERM].map { number in
+        self.arrivals = arrivals
+        sources = Self.numbers.map { number in
             // The default action would end the program before the source is told.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
@@ -15,8 +22,17 @@ enum TerminationSignals {
             source.resume()
             return source
         }
+    }
+
+    /// Returns when the first one has come, or the task is cancelled; a second one then ends the program as usual.
+    public func first() async {
         for await _ in arrivals { break }
+        release()
+    }
+
+    /// Lets the signals do again what they do by default.
+    public func release() {
         for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+        for number in Self.numbers { signal(number, SIG_DFL) }
     }
 }

@@ -35,16 +35,18 @@ struct Up: AsyncParsableCommand {
                 "held", "a server or a command already holds the project '\(project)'",
                 hint: "end it first; commands reach it by themselves")
         }
+        let signals = TerminationSignals()
         do {
             try await server.listenOnSocket()
             let url = try await server.listen(host: host, port: port)
             try console.say("serving \(folder.path == "." ? "this project" : folder.path) at \(url)")
             if let setupURL = try server.setupURL(url) { try console.say("open this once to become its administrator: \(setupURL)") }
         } catch {
+            signals.release()
             try? await server.close()
             throw error
         }
         // It closes the project at its end.
-        try await server.run()
+        try await server.run(until: signals)
     }
 }

@@ -15,10 +15,8 @@ public struct DeadLetterTable: Sendable {
                     stream TEXT NOT NULL,
                     arrived INTEGER NOT NULL,
                     reason TEXT NOT NULL,
-                    field TEXT,
                     source TEXT NOT NULL,
                     place TEXT NOT NULL,
-                    header TEXT,
                     delimiter INTEGER NOT NULL,
                     history INTEGER NOT NULL,
                     raw BLOB NOT NULL
@@ -73,17 +71,19 @@ public struct DeadLetterTable: Sendable {
     public func add(
         _ letters: [DeadLetter], stream: String, origin: Origin, at time: Timestamp, _ database: any DatabaseTransaction
     ) throws {
-        let header: String? = origin.header.map { JSONValue.array($0.map(JSONValue.string)).description }
+        let header = origin.header.map { JSONValue.array($0.map(JSONValue.string)).description } ?? ""
         for letter in letters {
-            // The value found may identify a person: messages that quote it are sealed with the row.
+            // What was found may identify a person wherever it stood, as a member's or a column's name too: all of it is sealed.
             var sealed = ByteWriter()
             sealed.write(letter.message)
+            sealed.write(letter.field ?? "")
+            sealed.write(header)
             sealed.write(lengthPrefixed: letter.raw)
             let raw = try vault.seal(sealed.bytes, for: .deadLetters, at: stream)
             try database.execute("""
-                INSERT INTO ingestion_dead_letters (stream, arrived, reason, field, source, place, header, delimiter, history, raw)
-                VALUES (\(stream), \(time), \(letter.reason.rawValue), \(letter.field), \(origin.source),
-                    \("\(letter.place)"), \(header), \(Int(origin.delimiter)), \(origin.isHistory), \(raw))
+                INSERT INTO ingestion_dead_letters (stream, arrived, reason, source, place, delimiter, history, raw)
+                VALUES (\(stream), \(time), \(letter.reason.rawValue), \(origin.source), \("\(letter.place)"),
+                    \(Int(origin.delimiter)), \(origin.isHistory), \(raw))
                 """)
         }
     }
@@ -115,16 +115,18 @@ public struct DeadLetterTable: Sendable {
 
     private func entry(_ row: DatabaseRow) throws -> Entry {
         let stream: String = try row.value("stream")
-        let header: String? = try row.optional("header")
         var entry = Entry(
             id: try row.value("id"), stream: stream, arrived: try row.value("arrived"), reason: try row.value("reason"),
-            field: try row.optional("field"), message: "", source: try row.value("source"), place: try row.value("place"),
-            header: try header.flatMap { try JSONValue(parsing: $0).array?.compactMap(\.string) },
+            field: nil, message: "", source: try row.value("source"), place: try row.value("place"), header: nil,
             delimiter: UInt8(clamping: try row.value("delimiter", as: Int.self)),
             isHistory: try row.value("history"), raw: nil)
         if let opened = try? vault.open(try row.value("raw"), for: .deadLetters, at: stream) {
             var reader = ByteReader(opened)
             entry.message = try reader.readString()
+            let field = try reader.readString()
+            let header = try reader.readString()
+            entry.field = field.isEmpty ? nil : field
+            entry.header = header.isEmpty ? nil : try JSONValue(parsing: header).array?.compactMap(\.string)
             entry.raw = Array(try reader.readLengthPrefixed())
         }
         return entry

@@ -111,6 +111,9 @@ public struct InputDecoder: ~Copyable {
     private var isGzip = false
     private var gzip = GzipReader()
 
+    /// Whether the input turned out to be compressed: a piece may then mean a thousand times its bytes.
+    public var isCompressed: Bool { isGzip }
+
     public init() {}
 
     /// Passes on what the next bytes of the input mean.

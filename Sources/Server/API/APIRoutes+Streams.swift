@@ -79,7 +79,7 @@ extension APIRoutes {
                 "events cannot be read from this content type", at: "content-type",
                 hint: "send application/x-ndjson, application/json or text/csv")
         }
-        let options = IngestOptions(format: format, isHistory: false, source: "api")
+        let options = IngestOptions(format: format, isHistory: false, source: "api", isOnePiece: true)
         return try await take(BodyStream([call.bytes]), options, call)
     }
 

@@ -97,14 +97,15 @@ extension Problem {
             case .invalid: (400, "invalid")
             case .conflict: (409, "conflict")
             case .held: (423, "project_held")
-            case .tooMany: (429, "limit_reached")
+            // The request itself is too large: the same again will not do.
+            case .tooMany: (413, "limit_reached")
             case .gateFailed: (422, "gate_failed")
             case .unavailable: (503, "unavailable")
             default: (500, "damaged")
             }
         self.init(
             status: status, code: code, message: error.message, place: error.place, hint: error.hint,
-            retryAfter: status == 429 || status == 503 ? 1 : nil)
+            retryAfter: status == 503 ? 1 : nil)
     }
 
     private init(_ errors: DefinitionErrors) {

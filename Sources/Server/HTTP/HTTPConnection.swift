@@ -23,7 +23,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private let responder: any RequestResponder
     private let peer: Request.Peer
     private let connections: ConnectionCount
-    private let limit: Int
+    private let limits: ListenerLimits
     private var state = State.idle
     private var isAdmitted = false
     private var keepsAlive = true
@@ -33,24 +33,36 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// Whether the answer after which the connection closes is with the system.
     private var isDone = false
     private var isAnswering = false
+    /// Since when a head or a collected body is waited for; nil while an answer is made or a body is streamed.
+    private var waitsSince: NIODeadline?
+    private var deadlineCheck: RepeatedTask?
 
     /// How long the rest of an unwanted body is read, so that its sender gets to the answer before the connection ends.
     private static let drainSeconds: Int64 = 2
 
-    init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limit: Int) {
+    init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits) {
         self.responder = responder
         self.peer = peer
         self.connections = connections
-        self.limit = limit
+        self.limits = limits
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        isAdmitted = connections.enter(limit: limit)
+        isAdmitted = connections.enter(limit: limits.connections)
+        waitsSince = .now()
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        // One timer a connection, not one a request.
+        let period = TimeAmount.milliseconds(max(50, limits.requestSeconds * 100))
+        deadlineCheck = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+            bound.value.handler.checkDeadline(context: bound.value.context)
+        }
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         connections.leave()
+        deadlineCheck?.cancel()
+        deadlineCheck = nil
         if isAnswering { connections.answered() }
         isAnswering = false
         if case .streaming(let stream, _, _) = state { stream.finish(throwing: .connectionClosed) }
@@ -74,7 +86,14 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    /// The idle timer is set back by every byte; this one is not, so that no connection is held by one byte a second.
+    private func checkDeadline(context: ChannelHandlerContext) {
+        guard let waitsSince, .now() - waitsSince > .seconds(limits.requestSeconds) else { return }
+        context.close(promise: nil)
+    }
+
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        waitsSince = nil
         keepsAlive = head.isKeepAlive
         isRead = false
         isHead = head.method == .HEAD
@@ -102,6 +121,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
                 return refuseTooLarge(limit: limit, context: context)
             }
             state = .collecting(request, limit: limit, ticket, ByteBuffer())
+            waitsSince = .now()
         case .stream(let limit, let ticket):
             let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
             let eventLoop = context.eventLoop
@@ -147,6 +167,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         switch state {
         case .collecting(var request, _, let ticket, let collected):
             state = .ignoringBody
+            waitsSince = nil
             request.body = .bytes(Array(collected.readableBytesView))
             answer(request, ticket, context: context)
         case .streaming(let stream, _, _):
@@ -182,6 +203,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
+        waitsSince = .now()
         if isAnswering { connections.answered() }
         isAnswering = false
         if case .streaming = state, !isRead {

@@ -29,6 +29,8 @@ public struct ListenerLimits: Sendable {
     public var connections = 1_024
     /// How long a connection may stay silent, in seconds.
     public var idleSeconds: Int64 = 60
+    /// How long a request's head, or a body that is collected, may take to come: slow drops do not hold a connection.
+    public var requestSeconds: Int64 = 60
     /// Bytes of a request's line and headers together.
     public var headBytes = 16 * 1_024
     /// Header fields of a request.
@@ -86,7 +88,7 @@ public final class HTTPListener: Sendable {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(
                         withEncoderConfiguration: HTTPResponseEncoder.Configuration(), withDecoderLimitConfiguration: decoder)
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTPConnection(responder: responder, peer: peer, connections: connections, limit: limits.connections))
+                        HTTPConnection(responder: responder, peer: peer, connections: connections, limits: limits))
                 }
             }
         let channel =

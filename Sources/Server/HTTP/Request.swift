@@ -66,6 +66,11 @@ public struct Headers: Sendable {
         fields.first { Headers.equal($0.name, name) }?.value
     }
 
+    /// How often a field stands there.
+    public func count(of name: String) -> Int {
+        fields.count { Headers.equal($0.name, name) }
+    }
+
     public mutating func add(_ name: String, _ value: String) {
         fields.append((name, value))
     }

@@ -169,7 +169,7 @@ public final class Gatekeeper: RequestResponder {
     /// A browser that was lured, or whose name server lies, sends another host or origin than ours.
     private func checkOrigin(_ head: Request) -> Problem? {
         guard case .network = head.peer else { return nil }
-        guard let host = head.headers["host"], settings.hosts.contains(Self.name(ofHost: host)) else {
+        guard head.headers.count(of: "host") == 1, let host = head.headers["host"], settings.hosts.contains(Self.name(ofHost: host)) else {
             return Problem(
                 status: 421, code: "wrong_host", message: "the request is addressed to another host",
                 hint: "use the URL that the server printed, or add the name with --host-name")

@@ -12,6 +12,9 @@ public protocol EventLog: Sendable {
     /// Stores rows and answers, batch by batch and row by row, what became of each, once they are durable.
     ///
     /// Waits while the queue is full. A row sees the rows before it in the same append.
+    ///
+    /// Where the first batch is `isCondition` and one of its rows is refused (a duplicate is not), no row of any batch is
+    /// stored, and each is answered with that refusal.
     func append(_ batches: [RecordBatch]) async throws -> [[Disposition]]
 
     /// The current version of each key, or nil for a key that the log does not hold.

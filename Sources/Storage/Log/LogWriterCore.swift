@@ -75,6 +75,12 @@ struct LogWriterCore: Sendable {
         for batches in appends {
             var answers: [[Disposition]] = []
             answers.reserveCapacity(batches.count)
+            if let condition = batches.first, condition.isCondition,
+                let refusal = try self.refusal(of: condition, touched: touched, sealed: sealed)
+            {
+                dispositions.append(batches.map { [Disposition](repeating: refusal, count: $0.rows.rowCount) })
+                continue
+            }
             for batch in batches {
                 var accepted: [Int] = []
                 accepted.reserveCapacity(batch.rows.rowCount)
@@ -138,6 +144,30 @@ struct LogWriterCore: Sendable {
         prepared.dispositions = dispositions
         prepared.keys = touched
         return prepared
+    }
+
+    /// Why a row of a batch would be refused, its rows resolved in order; nil if each is accepted or a duplicate.
+    private func refusal(
+        of batch: RecordBatch, touched: KeyTable, sealed: (Fingerprint) throws(LogError) -> KeyState?
+    ) throws(LogError) -> Disposition? {
+        // What the batch's own rows would make of their keys.
+        var own = KeyTable(seed: catalog.header.logHigh, capacity: batch.rows.rowCount)
+        for row in 0..<batch.rows.rowCount {
+            let key = batch.uniqueKeys[row]
+            if key == .none { continue }
+            var current = own[key]
+            if current == nil { current = touched[key] }
+            if current == nil { current = keys[key] }
+            if current == nil { current = try sealed(key) }
+            let refusal = KeyState.refusal(
+                kind: batch.kind, payload: batch.payloads[row], expected: batch.expected?[row], current: current)
+            switch refusal {
+            case nil: own[key] = .accepting(kind: batch.kind, payload: batch.payloads[row], at: catalog.endPosition, after: current)
+            case .duplicate, .accepted: break
+            case .conflict, .unknownKey, .outdated: return refusal
+            }
+        }
+        return nil
     }
 
     /// A block of no rows, which shows that all before it was acknowledged.

@@ -41,6 +41,10 @@ public struct RecordBatch: Sendable {
     /// For corrections, retractions and outcomes: the position of the version that each row ends, as its sender read it.
     public let expected: [Int64]?
 
+    /// Whether the other batches of the append stand only if each row of this one does: an event whose prediction is
+    /// stored with it. Read of an append's first batch.
+    public var isCondition = false
+
     /// - Precondition: every array has one element a row; `expected` is given exactly for the kinds that supersede.
     public init(
         stream: String, kind: RecordKind, rows: Frame, eventTimes: [Int64], knownTimes: [Int64]? = nil,
