@@ -4,12 +4,12 @@ SHELL := /bin/bash
 
 # One release build serves the tests, the simulator and the demo.
 BUILD := -c release -Xswiftc -enable-testing
-SIM_SEEDS ?= 1000
+SEEDS ?= 1000
 
-.PHONY: help setup build test
+.PHONY: help setup build test sim demo docs clean
 
 help: ## Lists the verbs.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 setup: ## Installs the system libraries that are missing (Debian).
 	@Scripts/setup.sh
@@ -17,5 +17,17 @@ setup: ## Installs the system libraries that are missing (Debian).
 build: setup ## Builds everything, optimised.
 	swift build $(BUILD) --build-tests
 
-test: build ## Runs every test.
+test: build sim ## Runs every test, and the simulator over SEEDS seeds (1000).
 	swift test $(BUILD) --skip-build --quiet
+
+sim: build ## Runs the event log under planted crashes and faults, over SEEDS seeds.
+	.build/release/simulate $(SEEDS)
+
+demo: build ## Runs the example of card payments step by step and leaves its server up; EXIT=1 ends it.
+	Examples/fraud/run.sh
+
+docs: build ## Writes the generated reference pages anew.
+	MARTLET_RECORD_DOCS=1 swift test $(BUILD) --skip-build --quiet --filter PlanTests
+
+clean: ## Removes what was built.
+	rm -rf .build

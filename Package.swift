@@ -107,9 +107,14 @@ let package = Package(
             on: [
                 "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Plan",
             ], exclude: ["ErrorSentences.txt"]),
-        .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Registry", "Platform", "Demo"]),
+        .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Platform", "Demo"]),
         .tests("Demo", on: ["Demo", "Frames"]),
-        .tests("Server", on: ["Bytes", "Frames", "World", "Access", "Platform", "Server"], libraries: nio),
+        .tests(
+            "Server",
+            on: [
+                "Bytes", "Frames", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "FeatureStore",
+                "Registry", "Training", "Platform", "Server",
+            ], libraries: nio),
         .tests(
             "Command",
             on: [

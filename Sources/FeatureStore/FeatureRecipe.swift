@@ -51,21 +51,22 @@ public struct FeatureRecipe: Sendable {
     }
 
     /// In the order in which they are read.
-    public var reads: [ViewRead]
+    public let reads: [ViewRead]
     /// In an order in which each uses only those before it.
-    public var derivations: [Derivation]
+    public let derivations: [Derivation]
     /// The features given out, in the model's frozen order.
-    public var outputs: [Output]
+    public let outputs: [Output]
+    /// The schema of what ``compute(_:at:ownKeys:cut:asKnown:states:)`` returns; any value may be missing.
+    public let schema: Schema
+    /// Every name resolved to a place, once, so that computing looks up none but the row's own fields.
+    private let places: Places
 
     public init(reads: [ViewRead], derivations: [Derivation], outputs: [Output]) {
         self.reads = reads
         self.derivations = derivations
         self.outputs = outputs
-    }
-
-    /// The schema of what ``compute(_:at:ownKeys:cut:asKnown:states:)`` returns; any value may be missing.
-    public var schema: Schema {
-        Schema(outputs.map { Field($0.field.name, $0.field.type, isOptional: true) })
+        schema = Schema(outputs.map { Field($0.field.name, $0.field.type, isOptional: true) })
+        places = Places(reads: reads, derivations: derivations, outputs: outputs)
     }
 
     /// Computes the features of *n* rows.
@@ -82,29 +83,69 @@ public struct FeatureRecipe: Sendable {
         _ rows: Frame, at times: [Int64], ownKeys: [Fingerprint]?, cut: Int64, asKnown: Bool,
         states: (String) throws(FeatureStoreError) -> ViewState
     ) throws(FeatureStoreError) -> FeatureResult {
-        var environment = FeatureEnvironment(rows: rows)
-        for read in reads {
-            let keys = try read.keys.map { name throws(FeatureStoreError) in try environment.column(name) }
+        var columns = [Column?](repeating: nil, count: places.names.count)
+        for place in places.fields { columns[place] = rows[places.names[place]] }
+        func column(_ place: Int) throws(FeatureStoreError) -> Column {
+            guard let column = columns[place] else { throw .missingInput(places.names[place]) }
+            return column
+        }
+        for (index, read) in reads.enumerated() {
+            let keys = try places.keys[index].map(column)
             let questions = FeatureQuestions(entityKeys: keys, times: times, cut: cut, asKnown: asKnown, ownKeys: ownKeys)
-            let columns = try states(read.state).read(questions)
-            for (feature, column) in zip(read.features, columns) {
-                environment.add(read.prefix + "." + feature.name, column)
-            }
+            for (place, answer) in zip(places.features[index], try states(read.state).read(questions)) { columns[place] = answer }
         }
         var failures: [FeatureFailure] = []
-        for derivation in derivations {
-            let inputs = try derivation.expression.references.map { name throws(FeatureStoreError) in
-                try environment.column(name)
-            }
+        for (index, derivation) in derivations.enumerated() {
+            let inputs = try places.inputs[index].map(column)
             let evaluation = derivation.expression.evaluate(inputs, rowCount: rows.rowCount)
             if let first = evaluation.firstFailure {
                 failures.append(FeatureFailure(
                     feature: derivation.name, count: evaluation.failureCount, firstRow: first.row, reason: first.reason))
             }
-            environment.add(derivation.name, evaluation.column)
+            columns[places.derived[index]] = evaluation.column
         }
-        let columns = try outputs.map { output throws(FeatureStoreError) in try environment.column(output.source) }
-        return FeatureResult(features: Frame(schema, columns, rowCount: rows.rowCount), failures: failures)
+        return FeatureResult(
+            features: Frame(schema, try places.outputs.map(column), rowCount: rows.rowCount), failures: failures)
+    }
+
+    /// Where each name of a recipe stands in one array of columns.
+    private struct Places: Sendable {
+        var names: [String] = []
+        /// The names that only the row can give.
+        var fields: [Int] = []
+        var keys: [[Int]] = []
+        var features: [[Int]] = []
+        var inputs: [[Int]] = []
+        var derived: [Int] = []
+        var outputs: [Int] = []
+        private var known: [String: Int] = [:]
+
+        init(reads: [ViewRead], derivations: [Derivation], outputs outputList: [Output]) {
+            for read in reads {
+                keys.append(read.keys.map { need($0) })
+                features.append(read.features.map { give(read.prefix + "." + $0.name) })
+            }
+            for derivation in derivations {
+                inputs.append(derivation.expression.references.map { need($0) })
+                derived.append(give(derivation.name))
+            }
+            outputs = outputList.map { need($0.source) }
+        }
+
+        /// The place of a name that is used: if nothing gave it before, it is a field of the row.
+        private mutating func need(_ name: String) -> Int {
+            if let place = known[name] { return place }
+            let place = give(name)
+            fields.append(place)
+            return place
+        }
+
+        private mutating func give(_ name: String) -> Int {
+            if let place = known[name] { return place }
+            names.append(name)
+            known[name] = names.count - 1
+            return names.count - 1
+        }
     }
 }
 
@@ -121,23 +162,4 @@ public struct FeatureFailure: Hashable, Sendable {
     public var count: Int
     public var firstRow: Int
     public var reason: String
-}
-
-/// The columns known so far, by the names that expressions use.
-private struct FeatureEnvironment {
-    private let rows: Frame
-    private var added: [String: Column] = [:]
-
-    init(rows: Frame) {
-        self.rows = rows
-    }
-
-    mutating func add(_ name: String, _ column: Column) {
-        added[name] = column
-    }
-
-    func column(_ name: String) throws(FeatureStoreError) -> Column {
-        if let column = added[name] ?? rows[name] { return column }
-        throw .missingInput(name)
-    }
 }

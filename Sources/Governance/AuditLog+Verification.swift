@@ -28,6 +28,15 @@ public struct AuditVerification: Hashable, Sendable {
     public var isIntact: Bool { findings.isEmpty }
 }
 
+extension AuditVerification: CustomStringConvertible {
+    public var description: String {
+        guard let first = findings.first else {
+            return "\(entries) entries are as they were written, signed through entry \(signedThrough)"
+        }
+        return "\(first)" + (findings.count > 1 ? ", and \(findings.count - 1) more findings" : "")
+    }
+}
+
 extension AuditVerification.Finding: CustomStringConvertible {
     public var description: String {
         switch self {

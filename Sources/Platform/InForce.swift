@@ -33,6 +33,8 @@ struct EndpointRuntime: Sendable {
     var definition: EndpointDefinition
     /// Nil while the alias names no version.
     var model: ServedModel?
+    /// Of the records of predictions that the model made.
+    var layout: PredictionLayout?
 }
 
 extension Platform {
@@ -63,6 +65,9 @@ extension Platform {
                 let model = try loaded[key] ?? servedModel(endpoint.model.model, number)
                 loaded[key] = model
                 runtime.model = model
+                runtime.layout = PredictionLayout(
+                    inputs: model.stream.schema, features: model.recipe.schema, outputs: model.ensemble.outputCount,
+                    margins: model.ensemble.outputCount)
             }
             next.endpoints[endpoint.name] = runtime
         }

@@ -55,11 +55,12 @@ extension Platform {
         var groups: [(DeadLetterTable.Origin, [DeadLetterTable.Entry])] = []
         for entry in entries {
             if let last = groups.last, last.0.source == entry.source, last.0.header == entry.header,
-                last.0.isHistory == entry.isHistory
+                last.0.delimiter == entry.delimiter, last.0.isHistory == entry.isHistory
             {
                 groups[groups.count - 1].1.append(entry)
             } else {
-                let origin = DeadLetterTable.Origin(source: entry.source, header: entry.header, isHistory: entry.isHistory)
+                let origin = DeadLetterTable.Origin(
+                    source: entry.source, header: entry.header, delimiter: entry.delimiter, isHistory: entry.isHistory)
                 groups.append((origin, [entry]))
             }
         }
@@ -76,8 +77,9 @@ extension Platform {
             let lines = reader.nextLines(limit: rows.count)
             return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: world.clock.now())
         }
-        var reader = CSVReader()
-        reader.append(Array(header.map(Self.quoted).joined(separator: ",").utf8) + [0x0A])
+        var reader = CSVReader(delimiter: origin.delimiter)
+        let delimiter = String(UnicodeScalar(origin.delimiter))
+        reader.append(Array(header.map(Self.quoted).joined(separator: delimiter).utf8) + [0x0A])
         for row in rows { reader.append(row + [0x0A]) }
         reader.finish()
         guard let found = try reader.nextRows(limit: rows.count), !found.isEmpty else { return nil }

@@ -81,7 +81,7 @@ extension Platform {
     ) async throws -> IngestReport {
         try scope.require(.eventsWrite, on: resource(.stream, name))
         let stream = try stream(name)
-        var reader = RowReader(stream: stream, options: options)
+        var reader = RowReader(parser: stream.parser, options: options)
         var decoder = InputDecoder()
         var report = IngestReport()
         var isOpen = true
@@ -162,46 +162,60 @@ extension Platform {
 }
 
 /// Cuts plain bytes of any format into batches of rows that were held to a stream's contract.
-private struct RowReader {
+struct RowReader {
     private enum Source {
-        case csv(CSVReader, columns: ContractParser.Columns?)
+        /// The first bytes of a table, until its first line tells what stands between cells.
+        case csvStart([UInt8])
+        case csv(CSVReader, delimiter: UInt8, columns: ContractParser.Columns?)
         case lines(LineReader)
         case json([UInt8])
     }
 
-    private let stream: StreamRuntime
+    private let parser: ContractParser
     private let options: IngestOptions
     private var source: Source
     private var isLast = false
 
-    init(stream: StreamRuntime, options: IngestOptions) {
-        self.stream = stream
+    init(parser: ContractParser, options: IngestOptions) {
+        self.parser = parser
         self.options = options
         source =
             switch options.format {
-            case .csv: .csv(CSVReader(), columns: nil)
+            case .csv: .csvStart([])
             case .ndjson: .lines(LineReader())
             case .json: .json([])
             }
     }
 
     var origin: DeadLetterTable.Origin {
-        let header: [String]? = if case .csv(let reader, _) = source { reader.header } else { nil }
-        return DeadLetterTable.Origin(source: options.source, header: header, isHistory: options.isHistory)
+        guard case .csv(let reader, let delimiter, _) = source else {
+            return DeadLetterTable.Origin(source: options.source, header: nil, isHistory: options.isHistory)
+        }
+        return DeadLetterTable.Origin(
+            source: options.source, header: reader.header, delimiter: delimiter, isHistory: options.isHistory)
     }
 
     var ignored: [String] {
-        if case .csv(_, let columns?) = source { columns.ignored } else { [] }
+        if case .csv(_, _, let columns?) = source { columns.ignored } else { [] }
     }
 
     mutating func append(_ bytes: [UInt8], isLast: Bool) {
         self.isLast = isLast
         switch source {
-        case .csv(var reader, let columns):
+        case .csvStart(let held):
+            let start = held + bytes
+            guard isLast || start.contains(0x0A) || start.count > 1 << 20 else {
+                source = .csvStart(start)
+                return
+            }
+            let delimiter = CSVReader.delimiter(ofHeader: start)
+            source = .csv(CSVReader(delimiter: delimiter), delimiter: delimiter, columns: nil)
+            append(start, isLast: isLast)
+        case .csv(var reader, let delimiter, let columns):
             source = .json([])
             reader.append(bytes)
             if isLast { reader.finish() }
-            source = .csv(reader, columns: columns)
+            source = .csv(reader, delimiter: delimiter, columns: columns)
         case .lines(var reader):
             source = .json([])
             reader.append(bytes)
@@ -214,22 +228,23 @@ private struct RowReader {
     /// Nil if more bytes are needed, or at the end.
     mutating func nextRows(limit: Int, arrival: Timestamp) throws -> ContractRows? {
         switch source {
-        case .csv(var reader, var columns):
+        case .csvStart: return nil
+        case .csv(var reader, let delimiter, var columns):
             source = .json([])
-            defer { source = .csv(reader, columns: columns) }
+            defer { source = .csv(reader, delimiter: delimiter, columns: columns) }
             guard let rows = try reader.nextRows(limit: limit), !rows.isEmpty else { return nil }
-            let known = try columns ?? stream.parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
+            let known = try columns ?? parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
             columns = known
-            return stream.parser.parse(rows, columns: known, arrival: arrival)
+            return parser.parse(rows, columns: known, arrival: arrival)
         case .lines(var reader):
             source = .json([])
             defer { source = .lines(reader) }
             let lines = reader.nextLines(limit: limit)
-            return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: arrival)
+            return lines.isEmpty ? nil : parser.parse(lines, arrival: arrival)
         case .json(let held):
             guard isLast, !held.isEmpty else { return nil }
             source = .json([])
-            return try stream.parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+            return try parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
         }
     }
 }

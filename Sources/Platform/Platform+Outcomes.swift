@@ -79,7 +79,7 @@ extension Platform {
         let field = model.label.references.count == 1 ? stream.definition[model.label.references[0]] : nil
         if let field, key != .none, try await log.current(of: [key])[0] != nil { return try await fill(field, label, key, stream) }
         record.outcome = try value(label, field?.type ?? model.label.type)
-        let rows = record.row
+        let rows = record.row(PredictionLayout(record))
         let dispositions = try await log.append([
             RecordBatch(
                 stream: PredictionRecord.stream(of: record.endpoint), kind: .outcome, rows: rows, eventTimes: [record.time],

@@ -97,7 +97,7 @@ extension Platform {
     }
 
     /// The stream whose rows an endpoint judges.
-    private func askedStream(_ endpoint: EndpointRuntime) throws(PlatformError) -> StreamRuntime {
+    func askedStream(_ endpoint: EndpointRuntime) throws(PlatformError) -> StreamRuntime {
         if let model = endpoint.model { return model.stream }
         guard let model = inForce.project?.model(endpoint.definition.model.model) else { throw .notApplied }
         return try stream(model.source)
@@ -165,7 +165,10 @@ extension Platform {
             try await refuseConflicts(event)
             batches.append(event)
         }
-        batches += prepared.records.map(\.batch)
+        for record in prepared.records {
+            let layout = record.isDegraded ? nil : prepared.endpoint.layout
+            batches.append(record.batch(layout ?? PredictionLayout(record)))
+        }
         let dispositions = try await log.append(batches)
         if prepared.event != nil {
             for case .conflict in dispositions[0] { throw PlatformError.eventConflict }

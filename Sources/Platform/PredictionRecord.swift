@@ -53,46 +53,43 @@ struct PredictionRecord: Sendable {
     static func key(_ id: String) -> Fingerprint { Fingerprint(sha256Of: Array(("prediction " + id).utf8)) }
 
     /// The row that the log stores.
-    var row: Frame {
-        var fields: [Field] = []
+    func row(_ layout: PredictionLayout) -> Frame {
         var columns: [Column] = []
-        func add(_ name: String, _ value: Value, _ type: ValueType, isOptional: Bool = false) {
-            fields.append(Field(name, type, isOptional: isOptional))
-            columns.append(Column([value], type: type))
-        }
-        add("id", .string(id), .string)
-        add("actor", .string(actor), .string)
-        add("endpoint", .string(endpoint), .string)
-        add("model", .string(model), .string)
-        add("version", .int64(version), .int64)
-        add("variant", .string(variant), .string)
-        add("propensity", .float64(propensity), .float64)
-        add("time", .timestamp(Timestamp(microseconds: time)), .timestamp)
-        add("cut", .int64(cut), .int64)
-        add("release", .int64(release), .int64)
-        add("semantics_version", .int64(semanticsVersion), .int64)
-        add("degraded", .bool(isDegraded), .bool)
-        add("latency_us", .int64(latencyMicroseconds), .int64)
+        columns.reserveCapacity(layout.schema.fields.count)
+        columns.append(Self.text(id))
+        columns.append(Self.text(actor))
+        columns.append(Self.text(endpoint))
+        columns.append(Self.text(model))
+        columns.append(Column(.int64([version])))
+        columns.append(Self.text(variant))
+        columns.append(Column(.float64([propensity])))
+        columns.append(Column(.timestamp([time])))
+        columns.append(Column(.int64([cut])))
+        columns.append(Column(.int64([release])))
+        columns.append(Column(.int64([semanticsVersion])))
+        columns.append(Column(.bool(Bitmap(repeating: isDegraded, count: 1))))
+        columns.append(Column(.int64([latencyMicroseconds])))
         // A Float is a Double exactly, so nothing is lost.
-        for (index, output) in outputs.enumerated() { add("output.\(index)", .float64(Double(output)), .float64) }
-        for (index, margin) in margins.enumerated() { add("margin.\(index)", .float64(Double(margin)), .float64) }
-        for (field, column) in zip(inputs.schema.fields, inputs.columns) {
-            fields.append(Field("input." + field.name, field.type, isOptional: true))
-            columns.append(column)
-        }
-        for (field, column) in zip(features.schema.fields, features.columns) {
-            fields.append(Field("feature." + field.name, field.type, isOptional: true))
-            columns.append(column)
-        }
-        if let outcome, let type = outcome.type { add("outcome", outcome, type, isOptional: true) }
-        return Frame(Schema(fields), columns, rowCount: 1)
+        for output in outputs { columns.append(Column(.float64([Double(output)]))) }
+        for margin in margins { columns.append(Column(.float64([Double(margin)]))) }
+        columns += inputs.columns
+        columns += features.columns
+        if let outcome, let type = outcome.type { columns.append(Column([outcome], type: type)) }
+        return Frame(layout.schema, columns, rowCount: 1)
+    }
+
+    private static func text(_ text: String) -> Column {
+        var strings = StringStorage()
+        strings.append(text)
+        return Column(.string(strings))
     }
 
     /// The batch that stores it.
-    var batch: RecordBatch {
-        RecordBatch(
-            stream: Self.stream(of: endpoint), kind: .prediction, rows: row, eventTimes: [time], uniqueKeys: [Self.key(id)],
-            payloads: [Self.key(id)])
+    func batch(_ layout: PredictionLayout) -> RecordBatch {
+        let key = Self.key(id)
+        return RecordBatch(
+            stream: Self.stream(of: endpoint), kind: .prediction, rows: row(layout), eventTimes: [time], uniqueKeys: [key],
+            payloads: [key])
     }
 
     /// Reads a stored row; nil if it is none of ours.
@@ -151,5 +148,32 @@ struct PredictionRecord: Sendable {
         self.inputs = inputs
         self.features = features
         self.outcome = outcome
+    }
+}
+
+/// The schema of an endpoint's prediction records, made once.
+struct PredictionLayout: Sendable {
+    let schema: Schema
+
+    init(inputs: Schema, features: Schema, outputs: Int, margins: Int, outcome: ValueType? = nil) {
+        var fields = [
+            Field("id", .string), Field("actor", .string), Field("endpoint", .string), Field("model", .string),
+            Field("version", .int64), Field("variant", .string), Field("propensity", .float64), Field("time", .timestamp),
+            Field("cut", .int64), Field("release", .int64), Field("semantics_version", .int64), Field("degraded", .bool),
+            Field("latency_us", .int64),
+        ]
+        for index in 0..<outputs { fields.append(Field("output.\(index)", .float64)) }
+        for index in 0..<margins { fields.append(Field("margin.\(index)", .float64)) }
+        fields += inputs.fields.map { Field("input." + $0.name, $0.type, isOptional: true) }
+        fields += features.fields.map { Field("feature." + $0.name, $0.type, isOptional: true) }
+        if let outcome { fields.append(Field("outcome", outcome, isOptional: true)) }
+        schema = Schema(fields)
+    }
+
+    /// The layout of one record.
+    init(_ record: PredictionRecord) {
+        self.init(
+            inputs: record.inputs.schema, features: record.features.schema, outputs: record.outputs.count,
+            margins: record.margins.count, outcome: record.outcome?.type)
     }
 }

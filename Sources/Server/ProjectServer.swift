@@ -119,6 +119,11 @@ public final class ProjectServer: Sendable {
         try await close()
     }
 
+    /// Returns when every refusal so far stands in the audit log.
+    func flushRefusals() {
+        observer.flush()
+    }
+
     /// Stops to accept, lets go of the connections, and closes the project.
     public func close() async throws {
         upkeep.cancel(promise: nil)

@@ -104,7 +104,7 @@ struct InitTests {
         #expect(project.models.first?.task.rawValue == task)
     }
 
-    @Test("names that YAML or the expressions would read otherwise", arguments: ["y", "no", "On", "null_", "class", "duration", "day"])
+    @Test("names that YAML or the expressions would read otherwise", arguments: ["y", "no", "On", "null_", "class", "count", "day"])
     func awkwardNames(_ name: String) throws {
         var text = "\(name),x,label\n"
         for row in 0..<100 { text += "\(row % 7).5,\(row * 17 % 29).5,\(row % 2 == 0)\n" }

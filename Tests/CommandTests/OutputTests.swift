@@ -179,13 +179,14 @@ struct OutputTests {
 
     @Test("percentiles by the nearest rank")
     func percentiles() {
-        let figures = LoadFigures(latencies: (1...100).reversed().map { $0 * 1_000_000 }, seconds: 5, last: ["prediction_id": "p9"])
+        let figures = LoadFigures(latencies: (1...100).reversed().map { $0 * 1_000_000 }, seconds: 5, last: ["prediction_id": "p9", "output": 0.25])
         #expect(figures.milliseconds(0.5) == 50 && figures.milliseconds(0.99) == 99 && figures.milliseconds(1) == 100)
         #expect(
             figures.text == """
                 100 predictions over HTTP in 5.0 s, 20 a second on one connection
                 latency  p50 50.00 ms  p99 99.00 ms
-                last     p9
+                last     p9  output 0.2500
+                highest  -
                 """)
     }
 }

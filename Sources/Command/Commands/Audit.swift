@@ -8,7 +8,7 @@ struct Audit: AsyncParsableCommand {
         abstract: "Show who did what, and check that the record was not changed.",
         discussion: """
             The audit log keeps every change and every refusal in a chain of hashes, which is signed now and then. --verify checks all of it; \
-            the exit code is 5 if something is not as it was written.
+            the exit code is 5 if something is not as it was written. --json shows each entry whole, with its details.
             """)
 
     @OptionGroup var options: ProjectOptions
@@ -47,7 +47,7 @@ struct Audit: AsyncParsableCommand {
                 .with("outcome", outcome).with("before", before.map(String.init)).with("limit", String(limit))
             try await session.list(ask) { items in
                 guard !items.isEmpty else { return try session.console.say("no entry") }
-                try session.console.say(AnswerText.table(items, leaving: ["hash", "previous", "previous_hash"], session.console.style))
+                try session.console.say(AnswerText.table(items, leaving: ["request", "details", "count", "hash"], session.console.style))
             }
         }
     }

@@ -44,18 +44,22 @@ extension Demo {
                 defer { client.close() }
                 let target = Ask(.post, "endpoints", endpoint, "predict").target
                 var latencies: [UInt64] = []
-                var last: JSONValue = .null
+                var (last, highest): (JSONValue, JSONValue) = (.null, .null)
                 let start = console.clock.monotonicNanoseconds()
                 for body in bodies {
                     let sent = console.clock.monotonicNanoseconds()
-                    let answer = try await client.post(target, body)
+                    guard let answer = await client.post(target, body) else {
+                        throw CommandFailure(
+                            "closed", "the server closed the connection after \(NumberText.counted(Int64(latencies.count), "answer"))")
+                    }
                     latencies.append(console.clock.monotonicNanoseconds() - sent)
                     let value = try? JSONValue(parsing: answer.body)
                     guard answer.status == 200, let value else { throw CommandFailure(status: answer.status, answer: value) }
                     last = value
+                    if let output = value["output"]?.double, output > highest["output"]?.double ?? -.infinity { highest = value }
                 }
                 let seconds = Double(console.clock.monotonicNanoseconds() - start) / 1e9
-                let figures = LoadFigures(latencies: latencies, seconds: seconds, last: last)
+                let figures = LoadFigures(latencies: latencies, seconds: seconds, last: last, highest: highest)
                 try console.say(json ? figures.json.description : figures.text)
             }
         }
@@ -101,8 +105,9 @@ struct LoadFigures {
     /// Nanoseconds of each request, in order.
     var latencies: [UInt64]
     var seconds: Double
-    /// The last answer.
+    /// The last answer, and the one with the highest output; null where outputs are no numbers.
     var last: JSONValue
+    var highest: JSONValue = .null
 
     /// The latency that a share of the requests did not pass, in milliseconds: the nearest rank.
     func milliseconds(_ share: Double) -> Double {
@@ -117,8 +122,13 @@ struct LoadFigures {
         return """
             \(NumberText.counted(Int64(latencies.count), "prediction")) over HTTP in \(NumberText.duration(seconds: seconds)), \(rate) a second on one connection
             latency  p50 \(NumberText.fixed(milliseconds(0.5), 2)) ms  p99 \(NumberText.fixed(milliseconds(0.99), 2)) ms
-            last     \(last["prediction_id"].map(AnswerText.cell) ?? "-")
+            last     \(Self.line(last))
+            highest  \(Self.line(highest))
             """
+    }
+
+    private static func line(_ answer: JSONValue) -> String {
+        answer.isNull ? "-" : "\(AnswerText.cell(answer["prediction_id"]))  output \(AnswerText.cell(answer["output"]))"
     }
 
     var json: JSONValue {
@@ -126,6 +136,7 @@ struct LoadFigures {
             "requests": .int64(Int64(latencies.count)), "seconds": .float64(seconds),
             "per_second": .float64(Double(latencies.count) / max(seconds, 1e-9)),
             "p50_ms": .float64(milliseconds(0.5)), "p99_ms": .float64(milliseconds(0.99)), "last": last,
+            "highest": highest,
         ]
     }
 }

@@ -19,6 +19,7 @@ public struct DeadLetterTable: Sendable {
                     source TEXT NOT NULL,
                     place TEXT NOT NULL,
                     header TEXT,
+                    delimiter INTEGER NOT NULL,
                     history INTEGER NOT NULL,
                     raw BLOB NOT NULL
                 );
@@ -38,8 +39,9 @@ public struct DeadLetterTable: Sendable {
         public var source: String
         /// Where it stood there: `line 7`.
         public var place: String
-        /// For a row of CSV, the header's cells.
+        /// For a row of CSV, the header's cells, and what stands between cells.
         public var header: [String]?
+        public var delimiter: UInt8
         /// Whether it is a row of history, whose known time follows from its event time.
         public var isHistory: Bool
         /// As it came; nil if the vault's key does not open it.
@@ -50,11 +52,13 @@ public struct DeadLetterTable: Sendable {
     public struct Origin: Sendable {
         public var source: String
         public var header: [String]?
+        public var delimiter: UInt8
         public var isHistory: Bool
 
-        public init(source: String, header: [String]?, isHistory: Bool) {
+        public init(source: String, header: [String]?, delimiter: UInt8 = UInt8(ascii: ","), isHistory: Bool) {
             self.source = source
             self.header = header
+            self.delimiter = delimiter
             self.isHistory = isHistory
         }
     }
@@ -77,9 +81,9 @@ public struct DeadLetterTable: Sendable {
             sealed.write(lengthPrefixed: letter.raw)
             let raw = try vault.seal(sealed.bytes, for: .deadLetters, at: stream)
             try database.execute("""
-                INSERT INTO ingestion_dead_letters (stream, arrived, reason, field, source, place, header, history, raw)
+                INSERT INTO ingestion_dead_letters (stream, arrived, reason, field, source, place, header, delimiter, history, raw)
                 VALUES (\(stream), \(time), \(letter.reason.rawValue), \(letter.field), \(origin.source),
-                    \("\(letter.place)"), \(header), \(origin.isHistory), \(raw))
+                    \("\(letter.place)"), \(header), \(Int(origin.delimiter)), \(origin.isHistory), \(raw))
                 """)
         }
     }
@@ -116,6 +120,7 @@ public struct DeadLetterTable: Sendable {
             id: try row.value("id"), stream: stream, arrived: try row.value("arrived"), reason: try row.value("reason"),
             field: try row.optional("field"), message: "", source: try row.value("source"), place: try row.value("place"),
             header: try header.flatMap { try JSONValue(parsing: $0).array?.compactMap(\.string) },
+            delimiter: UInt8(clamping: try row.value("delimiter", as: Int.self)),
             isHistory: try row.value("history"), raw: nil)
         if let opened = try? vault.open(try row.value("raw"), for: .deadLetters, at: stream) {
             var reader = ByteReader(opened)

@@ -1,5 +1,6 @@
 import MartletAccess
 import MartletBytes
+import MartletIngestion
 import MartletPlatform
 import MartletWorld
 
@@ -17,6 +18,12 @@ extension APIRoutes {
                     .init("explain", .boolean, isRequired: false),
                 ]),
                 output: Self.answerShape, handler: .immediate(makePrediction)),
+            Route(
+                "predictions.batch", .post, "/api/v1/endpoints/{endpoint}/predict/batch",
+                "Predicts for every row of a file, plain or gzip: one line a row, in its order.",
+                access: .needs(.predict, on: .thing(.endpoint)), body: .streamed(limit: limits.fileBytes), audit: .recordedInLog,
+                query: [.init("format", "csv, ndjson or json; ndjson if not given")], input: .media("application/octet-stream"),
+                output: .lines(Self.batchShape), handler: .asynchronous(predictBatch)),
             Route(
                 "predictions.read", .get, "/api/v1/predictions/{prediction}",
                 "A prediction as it was recorded, with what became known since.",
@@ -43,13 +50,15 @@ extension APIRoutes {
                     .json(try await platform.replay(call.parameter(0), scope: call.requireScope()))
                 }),
             Route(
-                "predictions.recent", .get, "/api/v1/endpoints/{endpoint}/predictions", "The newest predictions of an endpoint.",
+                "predictions.recent", .get, "/api/v1/predictions", "The newest predictions of an endpoint, as far as they lie near the log's end.",
                 access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
-                query: [.init("limit", "how many; 20 if not given")], output: Self.page(of: Self.recentShape),
+                query: [.init("endpoint", "of this endpoint; must be given"), .init("limit", "how many; 20 if not given")],
+                output: Self.page(of: Self.recentShape),
                 handler: .asynchronous { [platform] call in
-                    .list(
+                    let query = QueryReader(call)
+                    return .list(
                         try await platform.recentPredictions(
-                            call.parameter(0), limit: QueryReader(call).limit(default: 20, most: 1_000), scope: call.requireScope()))
+                            query.required("endpoint"), limit: query.limit(default: 20, most: 1_000), scope: call.requireScope()))
                 }),
             Route(
                 "outcomes.append", .post, "/api/v1/outcomes", "Takes what became known of predictions and events.",
@@ -86,6 +95,20 @@ extension APIRoutes {
         } catch { finish(.failure(error)) }
     }
 
+    @Sendable private func predictBatch(_ call: Call) async throws -> Response {
+        let endpoint = call.parameter(0)
+        let format = try QueryReader(call).choice("format", IngestOptions.Format.self) ?? .ndjson
+        let lines = AnswerBuffer(limit: limits.answerBytes)
+        let body = call.streamedBody
+        let report = try await platform.predictBatch(endpoint, format: format, scope: call.requireScope()) {
+            try await body.next()
+        } write: {
+            try lines.append($0)
+        }
+        metrics.predicted(on: endpoint, predictions: report.predictions, degraded: report.degraded, nanoseconds: nil)
+        return Response(headers: Headers([("content-type", "application/x-ndjson")]), body: lines.bytes)
+    }
+
     // In JSON these bytes can only be a member's key: inside a text the quotes would be escaped.
     private static let identified = Array("\"prediction_id\":".utf8)
     private static let isDegraded = Array("\"degraded\":true".utf8)
@@ -115,6 +138,13 @@ extension APIRoutes {
             "contributions",
             .list(.object([.init("feature", .string), .init("value", .any), .init("contribution", .number)]))),
         .init("margin", .number), .init("output", .any),
+    ])
+
+    private static let batchShape = Shape.object([
+        .init("prediction_id", .string, isRequired: false), .init("model", .string, isRequired: false),
+        .init("version", .integer, isRequired: false), .init("variant", .string, isRequired: false),
+        .init("output", .any, isRequired: false), .init("degraded", .boolean, isRequired: false),
+        .init("row", .string, isRequired: false), .init("error", .map(.any), isRequired: false),
     ])
 
     private static let answerShape = Shape.object([

@@ -68,7 +68,9 @@ extension APIRoutes {
         let type = call.request.headers["content-type"]?.prefix { $0 != ";" }.lowercased() ?? "application/x-ndjson"
         let format: IngestOptions.Format
         switch type {
-        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream", "text/plain":
+        // The last is what command line clients say of anything unless told otherwise.
+        case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream", "text/plain",
+            "application/x-www-form-urlencoded":
             format = .ndjson
         case "application/json": format = .json
         case "text/csv": format = .csv
@@ -86,12 +88,7 @@ extension APIRoutes {
         let options = IngestOptions(
             format: try query.choice("format", IngestOptions.Format.self) ?? .ndjson, isHistory: try query.flag("history"),
             ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)))
-        let body: BodyStream =
-            switch call.request.body {
-            case .bytes(let bytes): BodyStream([bytes])
-            case .stream(let stream): stream
-            }
-        return try await take(body, options, call)
+        return try await take(call.streamedBody, options, call)
     }
 
     private func take(_ body: BodyStream, _ options: IngestOptions, _ call: Call) async throws -> Response {

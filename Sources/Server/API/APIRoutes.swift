@@ -74,6 +74,14 @@ extension JSONValue {
 }
 
 extension Call {
+    /// The body piece by piece, whichever way it came.
+    var streamedBody: BodyStream {
+        switch request.body {
+        case .bytes(let bytes): BodyStream([bytes])
+        case .stream(let stream): stream
+        }
+    }
+
     /// The scope that the guard made; every route that is not open has one.
     func requireScope() throws -> Scope {
         guard let scope else { throw RouteTableError(message: "an open route asked for a scope") }

@@ -75,13 +75,15 @@ public final class Metrics: Sendable {
         }
     }
 
-    /// - Parameter endpoint: the name of an endpoint in force.
-    func predicted(on endpoint: String, predictions: Int, degraded: Int, nanoseconds: UInt64) {
+    /// - Parameters:
+    ///   - endpoint: the name of an endpoint in force.
+    ///   - nanoseconds: nil for a batch, whose time says nothing of a request's.
+    func predicted(on endpoint: String, predictions: Int, degraded: Int, nanoseconds: UInt64?) {
         state.withLock { state in
             guard state.endpoints[endpoint] != nil || state.endpoints.count < Self.labelLimit else { return }
             state.endpoints[endpoint, default: EndpointCounts()].predictions += predictions
             state.endpoints[endpoint, default: EndpointCounts()].degraded += degraded
-            state.endpoints[endpoint, default: EndpointCounts()].latency.record(nanoseconds)
+            if let nanoseconds { state.endpoints[endpoint, default: EndpointCounts()].latency.record(nanoseconds) }
         }
     }
 
@@ -144,7 +146,7 @@ public final class Metrics: Sendable {
         text.sample("martlet_log_end", [], "\(gauges.logEnd)")
         text.family("martlet_features_cut", "gauge", "The position to which every feature view is folded.")
         text.sample("martlet_features_cut", [], "\(gauges.foldedCut)")
-        text.family("martlet_features_lag_records", "gauge", "Records of the log that no feature has seen yet.")
+        text.family("martlet_features_lag_records", "gauge", "Records past the position to which features are folded; those of predictions change none.")
         text.sample("martlet_features_lag_records", [], "\(max(0, gauges.logEnd - gauges.foldedCut))")
         return text.text
     }

@@ -12,6 +12,13 @@ struct QueryReader {
         request.query(name).flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    func required(_ name: String) throws(InputError) -> String {
+        guard let value = text(name) else {
+            throw InputError("the query lacks '\(name)'", at: "query", hint: "add '?\(name)=…'")
+        }
+        return value
+    }
+
     func flag(_ name: String) throws(InputError) -> Bool {
         guard let value = request.query(name) else { return false }
         switch value {

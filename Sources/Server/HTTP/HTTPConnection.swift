@@ -28,6 +28,14 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var isAdmitted = false
     private var keepsAlive = true
     private var isHead = false
+    /// Whether all of the request was read.
+    private var isRead = true
+    /// Whether the answer after which the connection closes is with the system.
+    private var isDone = false
+    private var isAnswering = false
+
+    /// How long the rest of an unwanted body is read, so that its sender gets to the answer before the connection ends.
+    private static let drainSeconds: Int64 = 2
 
     init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limit: Int) {
         self.responder = responder
@@ -43,6 +51,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         connections.leave()
+        if isAnswering { connections.answered() }
+        isAnswering = false
         if case .streaming(let stream, _, _) = state { stream.finish(throwing: .connectionClosed) }
         state = .idle
         context.fireChannelInactive()
@@ -66,6 +76,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         keepsAlive = head.isKeepAlive
+        isRead = false
         isHead = head.method == .HEAD
         state = .ignoringBody
         guard isAdmitted else {
@@ -131,6 +142,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func receiveEnd(context: ChannelHandlerContext) {
+        isRead = true
+        if isDone { return context.close(promise: nil) }
         switch state {
         case .collecting(var request, _, let ticket, let collected):
             state = .ignoringBody
@@ -146,6 +159,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(_ request: Request, _ ticket: Admission.Ticket, context: ChannelHandlerContext) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
+        isAnswering = true
+        connections.answering()
         responder.respond(to: request, admission: ticket) { response in
             // Answers made on the event loop itself, as the hot routes do, are written without a hop.
             if eventLoop.inEventLoop {
@@ -167,6 +182,14 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
+        if isAnswering { connections.answered() }
+        isAnswering = false
+        if case .streaming = state, !isRead {
+            // Answered before the body's end, as a refusal is: the rest is of no use.
+            state = .ignoringBody
+            keepsAlive = false
+            context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
+        }
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: response.status))
         head.headers.reserveCapacity(response.headers.fields.count + 2)
         for field in response.headers.fields { head.headers.add(name: field.name, value: field.value) }
@@ -181,8 +204,14 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         if keepsAlive {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         } else {
-            let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in boundContext.value.close(promise: nil) }
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            let eventLoop = context.eventLoop
+            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+                bound.value.handler.isDone = true
+                if bound.value.handler.isRead { return bound.value.context.close(promise: nil) }
+                // To close with unread bytes would make the system throw the answer away.
+                eventLoop.scheduleTask(in: .seconds(Self.drainSeconds)) { bound.value.context.close(promise: nil) }
+            }
         }
     }
 }

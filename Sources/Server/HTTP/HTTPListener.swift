@@ -98,22 +98,33 @@ public final class HTTPListener: Sendable {
         return channel.localAddress?.port
     }
 
-    /// Stops accepting, closes what is open and ends the threads.
-    public func stop() async {
+    /// Stops accepting, lets requests that have begun be answered for a while, closes what is open and ends the threads.
+    public func stop(waitingSeconds: Int64 = 5) async {
         let open = channels.withLock { channels in
             defer { channels = [] }
             return channels
         }
         for channel in open { try? await channel.close() }
+        let loop = group.next()
+        for _ in 0..<(max(0, waitingSeconds) * 50) where connections.underWay > 0 {
+            try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
+        }
         try? await group.shutdownGracefully()
     }
 }
 
-/// How many connections are open.
+/// How many connections are open, and how many requests on them are not answered yet.
 final class ConnectionCount: Sendable {
     private let open = Atomic<Int>(0)
 
+    private let requests = Atomic<Int>(0)
+
     var count: Int { open.load(ordering: .relaxed) }
+    /// Requests that wait for their answer.
+    var underWay: Int { requests.load(ordering: .relaxed) }
+
+    func answering() { requests.add(1, ordering: .relaxed) }
+    func answered() { requests.subtract(1, ordering: .relaxed) }
 
     /// Counts one more and says whether the limit allows it.
     func enter(limit: Int) -> Bool {

@@ -30,14 +30,12 @@ struct OverviewPage {
 
     private var content: HTML {
         let release = overview["release"]
-        let end = overview["log_end"]?.int64 ?? 0
-        let behind = max(0, end - (overview["folded_cut"]?.int64 ?? 0))
         let figures: HTML = """
             <section aria-labelledby="overview-title"><h1 id="overview-title">Overview</h1><div class="figures">
             <div class="figure"><b>\(PageFigures.count(release?["release"]?.int64))</b>release in force</div>
             <div class="figure"><b>\(PageFigures.count(total("streams", "events")))</b>events</div>
             <div class="figure"><b>\(PageFigures.count(total("endpoints", "predictions")))</b>predictions recorded</div>
-            <div class="figure"><b>\(PageFigures.count(behind))</b>records not yet in features</div>
+            <div class="figure"><b>\(PageFigures.count(total("streams", "dead_letters")))</b>dead letters</div>
             </div><p class="soft">\(release?["action"]?.string ?? "") by \(release?["actor"]?.string ?? "") at \(release?["created"]?.string ?? "")</p></section>
             """
         return figures + streams + views + models + endpoints + lookUp
@@ -53,15 +51,17 @@ struct OverviewPage {
 
     private func name(_ item: JSONValue, _ member: String) -> HTML {
         let doc = item["doc"]?.string ?? ""
-        return "<td><b>\(item[member]?.string ?? "")</b>\(doc.isEmpty ? "" : "<br><span class=\"soft\">\(doc)</span>")</td>"
+        let remark: HTML = doc.isEmpty ? "" : "<br><span class=\"soft\">\(doc)</span>"
+        return "<td><b>\(item[member]?.string ?? "")</b>\(remark)</td>"
     }
 
     private var streams: HTML {
         let rows = items("streams").map { stream -> HTML in
             let dead = stream["dead_letters"]?.int64 ?? 0
+            let deadCell: HTML = dead > 0 ? "<span class=\"bad\">\(PageFigures.count(dead))</span>" : "0"
             return """
                 <tr>\(name(stream, "stream"))<td class="n">\(PageFigures.count(stream["events"]?.int64))</td>
-                <td class="n">\(dead > 0 ? "<span class=\"bad\">\(PageFigures.count(dead))</span>" : "0")</td>
+                <td class="n">\(deadCell)</td>
                 <td>\(stream["last"]?.string ?? "–")</td></tr>
                 """
         }

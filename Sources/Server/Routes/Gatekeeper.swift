@@ -63,6 +63,9 @@ public final class Gatekeeper: RequestResponder {
         requestPrefix = String(world.random.next() & 0xFFFF_FFFF, radix: 36) + "-"
     }
 
+    /// The names of all routes, in the order of the table.
+    var routeNames: [String] { table.routes.map(\.name) }
+
     public func admit(_ head: Request) -> Admission {
         let requestID = requestPrefix + String(requestCount.add(1, ordering: .relaxed).newValue, radix: 36)
         if let foreign = checkOrigin(head) {
