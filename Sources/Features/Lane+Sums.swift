@@ -60,6 +60,15 @@ extension Lane {
         return total
     }
 
+    /// The same into what stands there; what the lane does not keep stays as it is, zero.
+    @inline(__always) func load(_ block: Int, into total: inout Moments) {
+        total.count = Int(counts[block])
+        if keepsSums { total.sum = Int128(truncatingIfNeeded: Self.wide(sums, 2 * block)) }
+        if keepsSquares {
+            total.squares = Int256(low: Self.wide(squares, 4 * block), high: Self.wide(squares, 4 * block + 2))
+        }
+    }
+
     @inline(__always) func store(_ total: Moments, at block: Int) {
         counts[block] = UInt32(truncatingIfNeeded: total.count)
         if keepsSums { Self.setWide(sums, 2 * block, UInt128(truncatingIfNeeded: total.sum)) }
@@ -84,6 +93,14 @@ extension Lane {
         total.add(
             count: Int(counts[block]), sums: sums.base + limbs * block,
             squares: keepsSquares ? UnsafePointer(squares.base + 2 * limbs * block) : nil, format, subtracting: subtracting)
+    }
+
+    /// Moves the summaries of blocks whose versions moved.
+    func moveSums(from source: Int, to target: Int, blocks: Int) {
+        let limbs = format.limbs
+        counts.move(from: source, to: target, count: blocks)
+        if keepsSums { sums.move(from: source * limbs, to: target * limbs, count: blocks * limbs) }
+        if keepsSquares { squares.move(from: source * limbs * 2, to: target * limbs * 2, count: blocks * limbs * 2) }
     }
 
     /// Makes the running sums anew for the blocks `first ..< end` of the entity whose blocks start at `base`.

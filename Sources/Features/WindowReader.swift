@@ -12,10 +12,17 @@ struct WindowReader {
         var isSettled: Bool
     }
 
+    /// A lane's running sums up to a place, moved along from question to question.
+    struct RunningPoint {
+        /// −1 where none are held.
+        var place = -1
+        var total = Moments()
+    }
+
     private let arena: VersionArena
     private let program: ViewProgram
     // Taken from the arena once, so that inner loops do not go through it.
-    private let lanes: UnsafeMutablePointer<Lane>
+    private let lanes: UnsafeMutableBufferPointer<Lane>
     private let times: Slab<Int64>
     private let fingerprints: Slab<Fingerprint>
     private let uniqueKeys: UniqueKeyIndex
@@ -34,42 +41,38 @@ struct WindowReader {
     private var isWhole = true
     /// What is seen of the span of all windows; unused while `isWhole`.
     private var stretches: [Stretch] = []
-    /// One a point: the place whose running sums it holds, or −1.
-    private let pointPlaces: Slab<Int>
-    private let pointSums: Slab<Moments>
-    private var wide = WideMoments()
-    private var distinct: DistinctCounter
+    /// One a point of the program.
+    private let points: Slab<RunningPoint>
+    // Memory is taken at the first step that needs it.
+    private var wide: WideMoments?
+    private var distinct: DistinctCounter?
 
     init(_ arena: VersionArena, cut: Int64, asKnown: Bool) {
         self.arena = arena
         program = arena.program
+        lanes = arena.lanes
         times = arena.times
         fingerprints = arena.fingerprints
         uniqueKeys = arena.uniqueKeys
         steps = program.steps
         edgeCount = program.edges.count
         pointCount = program.points.count
-        edges = Slab(capacity: program.edges.count)
-        for (index, edge) in program.edges.enumerated() { edges[index] = edge }
+        edges = Slab(capacity: edgeCount)
+        for index in 0..<edgeCount { edges[index] = program.edges[index] }
         self.cut = cut
         self.asKnown = asKnown
         nearestEdge = program.edges[program.nearestEdge]
-        lanes = .allocate(capacity: max(arena.lanes.count, 1))
-        for (index, lane) in arena.lanes.enumerated() { (lanes + index).initialize(to: lane) }
-        edgePlaces = Slab(capacity: program.edges.count)
-        pointPlaces = Slab(capacity: program.points.count)
-        pointSums = Slab(capacity: program.points.count)
-        distinct = DistinctCounter()
+        edgePlaces = Slab(capacity: edgeCount)
+        points = Slab(capacity: pointCount)
+        points.fill(RunningPoint(), from: 0, to: pointCount)
     }
 
     func deallocate() {
-        lanes.deallocate()
         edges.deallocate()
         edgePlaces.deallocate()
-        pointPlaces.deallocate()
-        pointSums.deallocate()
-        wide.deallocate()
-        distinct.deallocate()
+        points.deallocate()
+        wide?.deallocate()
+        distinct?.deallocate()
     }
 
     // MARK: Moving
@@ -78,7 +81,7 @@ struct WindowReader {
     mutating func begin(entity: Int) {
         owner = entity < 0 ? VersionArena.Entity() : arena.entities[entity]
         edgePlaces.fill(owner.count, from: 0, to: edgeCount)
-        pointPlaces.fill(-1, from: 0, to: pointCount)
+        for index in 0..<pointCount { points.base[index].place = -1 }
     }
 
     /// Turns to a time of the entity.
@@ -90,7 +93,8 @@ struct WindowReader {
         }
         let isSettled =
             owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
-        let mayHoldOwn = ownKey != .none && mayHoldOwnVersion(ownKey, t)
+        let mayHoldOwn = ownKey != .none && edgePlaces[program.farthestEdge] < edgePlaces[program.nearestEdge]
+            && mayHoldOwnVersion(ownKey, t)
         isWhole = isSettled && !mayHoldOwn
         if isWhole { return }
 
@@ -115,14 +119,14 @@ struct WindowReader {
 
     /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
     private func mayHoldOwnVersion(_ key: Fingerprint, _ t: Int64) -> Bool {
-        guard uniqueKeys.mayContain(key) else { return false }
-        if uniqueKeys.mayHaveMoved(key) { return true }
         // Most often it stands right there, among few of its time.
         var near = edgePlaces[0]
         while near < min(owner.count, edgePlaces[0] + 8), times[owner.start + near] == t {
-            if fingerprints[owner.start + near] == key { return false }
+            if fingerprints[owner.start + near] == key { return uniqueKeys.mayHaveMoved(key) }
             near += 1
         }
+        guard uniqueKeys.mayContain(key) else { return false }
+        if uniqueKeys.mayHaveMoved(key) { return true }
         let place = arena.firstVersion(of: key, at: t, owner, from: edgePlaces[0])
         return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
     }
@@ -190,52 +194,103 @@ struct WindowReader {
     }
 
     private mutating func count(_ step: ViewProgram.Step) -> Int {
-        guard lanes[step.first.lane].isNarrow else {
-            collectWide(step)
-            return wide.count
+        let total = count(step.first)
+        guard let second = step.second else { return total }
+        return total + count(second)
+    }
+
+    @inline(__always) private mutating func count(_ piece: ViewProgram.Piece) -> Int {
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        guard isWhole else { return countSeen(piece.lane, far, near) }
+        if isDense(piece.lane) { return near - far }
+        guard lanes[piece.lane].isNarrow else { return liveCount(piece.lane, far, near) }
+        advance(piece.nearPoint, piece.lane, to: near)
+        advance(piece.farPoint, piece.lane, to: far)
+        return points.base[piece.nearPoint].total.count &- points.base[piece.farPoint].total.count
+    }
+
+    /// Whether every version of the entity counts in a lane.
+    @inline(__always) private func isDense(_ lane: Int) -> Bool {
+        owner.removedCount == 0 && lanes[lane].isAlwaysPresent
+    }
+
+    private func countSeen(_ lane: Int, _ far: Int, _ near: Int) -> Int {
+        var count = 0
+        for stretch in stretches {
+            let start = max(stretch.start, far)
+            let end = min(stretch.end, near)
+            guard start < end else { continue }
+            if stretch.isSettled {
+                count += isDense(lane) ? end - start : liveCount(lane, start, end)
+            } else {
+                for slot in (owner.start + start)..<(owner.start + end)
+                where lanes[lane].flags[slot] & Lane.present != 0 { count += 1 }
+            }
         }
-        return moments(step).count
+        return count
     }
 
     private mutating func moment(_ step: ViewProgram.Step) -> Double? {
         let format = lanes[step.first.lane].format
         if lanes[step.first.lane].isNarrow {
-            let total = moments(step)
             switch step.function {
-            case .sum: return ExactRounding.quotient(total.sum, exponent: format.scale, by: 1)
+            case .sum: return ExactRounding.quotient(sum(step).sum, exponent: format.scale, by: 1)
             case .mean:
+                let total = sum(step)
                 guard total.count > 0 else { return nil }
                 return ExactRounding.quotient(total.sum, exponent: format.scale, by: UInt64(total.count))
-            case .variance: return total.variance(scale: format.scale)
-            default: return total.variance(scale: format.scale).map { $0.squareRoot() }
+            case .variance: return moments(step).variance(scale: format.scale)
+            default: return moments(step).variance(scale: format.scale).map { $0.squareRoot() }
             }
         }
-        collectWide(step)
+        return wideMoment(step, format)
+    }
+
+    private mutating func wideMoment(_ step: ViewProgram.Step, _ format: FixedPointFormat) -> Double? {
+        var total = wide ?? WideMoments()
+        total.clear(format)
+        addWide(step.first, to: &total)
+        if let second = step.second { addWide(second, to: &total) }
+        wide = total
         switch step.function {
-        case .sum: return wide.quotient(format, by: 1)
-        case .mean: return wide.count > 0 ? wide.quotient(format, by: UInt64(wide.count)) : nil
-        case .variance: return wide.variance(format)
-        default: return wide.variance(format).map { $0.squareRoot() }
+        case .sum: return total.quotient(format, by: 1)
+        case .mean: return total.count > 0 ? total.quotient(format, by: UInt64(total.count)) : nil
+        case .variance: return total.variance(format)
+        default: return total.variance(format).map { $0.squareRoot() }
         }
     }
 
-    @inline(__always) private mutating func moments(_ step: ViewProgram.Step) -> Moments {
+    /// The count and sum of a window, without squares.
+    @inline(__always) private mutating func sum(_ step: ViewProgram.Step) -> (count: Int, sum: Int128) {
+        guard isWhole, step.second == nil else {
+            let total = moments(step)
+            return (total.count, total.sum)
+        }
+        let piece = step.first
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        guard far < near else { return (0, 0) }
+        advance(piece.nearPoint, piece.lane, to: near)
+        advance(piece.farPoint, piece.lane, to: far)
+        let (newer, older) = (points.base + piece.nearPoint, points.base + piece.farPoint)
+        return (newer.pointee.total.count &- older.pointee.total.count, newer.pointee.total.sum &- older.pointee.total.sum)
+    }
+
+    private mutating func moments(_ step: ViewProgram.Step) -> Moments {
         var total = moments(step.first)
         if let second = step.second { total.add(moments(second)) }
         return total
     }
 
-    @inline(__always) private mutating func moments(_ piece: ViewProgram.Piece) -> Moments {
+    private mutating func moments(_ piece: ViewProgram.Piece) -> Moments {
         let far = edgePlaces[piece.farEdge]
         let near = edgePlaces[piece.nearEdge]
         if isWhole {
-            if lanes[piece.lane].isAlwaysPresent, owner.removedCount == 0 {
-                var total = Moments()
-                total.count = near - far
-                return total
-            }
-            var total = runningSums(piece.nearPoint, piece.lane, near)
-            total.subtract(runningSums(piece.farPoint, piece.lane, far))
+            advance(piece.nearPoint, piece.lane, to: near)
+            advance(piece.farPoint, piece.lane, to: far)
+            var total = points[piece.nearPoint].total
+            total.subtract(points[piece.farPoint].total)
             return total
         }
         var total = Moments()
@@ -244,8 +299,12 @@ struct WindowReader {
             let end = min(stretch.end, near)
             guard start < end else { continue }
             if stretch.isSettled {
-                total.add(sumsFromBlock(piece.lane, end))
-                total.subtract(sumsFromBlock(piece.lane, start))
+                var before = Moments()
+                sumFromBlock(piece.lane, start, into: &before)
+                var after = Moments()
+                sumFromBlock(piece.lane, end, into: &after)
+                total.add(after)
+                total.subtract(before)
             } else {
                 lanes[piece.lane].accumulate(owner.start + start, owner.start + end, mask: Lane.present, into: &total)
             }
@@ -253,50 +312,42 @@ struct WindowReader {
         return total
     }
 
-    /// What is live before a place, reached from where the point stood or from the block's start, whichever is nearer.
-    @inline(__always) private mutating func runningSums(_ point: Int, _ lane: Int, _ place: Int) -> Moments {
-        let from = pointPlaces[point]
-        if from == place { return pointSums[point] }
-        let result: Moments
-        if from >= 0, abs(place - from) <= place & (BlockTree.fanout - 1) {
-            var moved = Moments()
+    /// Moves a point's sums, of what is live, to a place: from where it stood or from the block's start, whichever is
+    /// nearer.
+    @inline(__always) private func advance(_ number: Int, _ lane: Int, to place: Int) {
+        let point = points.base + number
+        let from = point.pointee.place
+        guard from != place else { return }
+        if from >= 0, from < place, place - from <= place & (BlockTree.fanout - 1) {
             lanes[lane].accumulate(
-                owner.start + min(from, place), owner.start + max(from, place), mask: Lane.present | Lane.removed, into: &moved)
-            var total = pointSums[point]
-            if place > from { total.add(moved) } else { total.subtract(moved) }
-            result = total
+                owner.start + from, owner.start + place, mask: Lane.present | Lane.removed, into: &point.pointee.total)
         } else {
-            result = sumsFromBlock(lane, place)
+            sumFromBlock(lane, place, into: &point.pointee.total)
         }
-        pointPlaces[point] = place
-        pointSums[point] = result
-        return result
+        point.pointee.place = place
     }
 
-    private func sumsFromBlock(_ lane: Int, _ place: Int) -> Moments {
+    private func sumFromBlock(_ lane: Int, _ place: Int, into total: inout Moments) {
         let inBlock = place & (BlockTree.fanout - 1)
         let blocks = place >> BlockTree.shift
-        var total = blocks == 0 ? Moments() : lanes[lane].stored((owner.start >> BlockTree.shift) + blocks - 1)
+        if blocks == 0 {
+            total = Moments()
+        } else {
+            lanes[lane].load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
+        }
         lanes[lane].accumulate(
             owner.start + place - inBlock, owner.start + place, mask: Lane.present | Lane.removed, into: &total)
-        return total
     }
 
-    private mutating func collectWide(_ step: ViewProgram.Step) {
-        wide.clear(lanes[step.first.lane].format)
-        addWide(step.first)
-        if let second = step.second { addWide(second) }
-    }
-
-    private mutating func addWide(_ piece: ViewProgram.Piece) {
+    private func addWide(_ piece: ViewProgram.Piece, to wide: inout WideMoments) {
         let far = edgePlaces[piece.farEdge]
         let near = edgePlaces[piece.nearEdge]
-        if isWhole { return addWideLive(piece.lane, far, near) }
+        if isWhole { return addWideLive(piece.lane, far, near, to: &wide) }
         for stretch in stretches {
             let start = max(stretch.start, far)
             let end = min(stretch.end, near)
             if stretch.isSettled {
-                addWideLive(piece.lane, start, end)
+                addWideLive(piece.lane, start, end, to: &wide)
             } else {
                 lanes[piece.lane].accumulate(
                     owner.start + start, owner.start + end, mask: Lane.present, into: &wide, subtracting: false)
@@ -304,7 +355,7 @@ struct WindowReader {
         }
     }
 
-    private mutating func addWideLive(_ lane: Int, _ start: Int, _ end: Int) {
+    private func addWideLive(_ lane: Int, _ start: Int, _ end: Int, to wide: inout WideMoments) {
         guard start < end else { return }
         for (place, subtracting) in [(end, false), (start, true)] {
             let blocks = place >> BlockTree.shift
@@ -465,7 +516,7 @@ extension WindowReader {
     }
 
     private mutating func distinctCount(_ step: ViewProgram.Step) -> Int {
-        var counter = distinct
+        var counter = distinct ?? DistinctCounter()
         counter.clear()
         forEachStretch(step) { number, start, end, isSettled in
             let lane = lanes[number]
