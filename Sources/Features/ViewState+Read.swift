@@ -26,27 +26,28 @@ extension ViewState {
         let rows = EntityRows(numbers: numbers, rowCount: rowCount, entityCount: arena.entityCount)
         defer { rows.deallocate() }
         let answers = Answers(steps: arena.program.steps, rowCount: rowCount)
-        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown)
+        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: rowCount)
         defer { reader.deallocate() }
         // Questions are brought into the entities' order and answers back in loops that do nothing else: these wait for
         // memory, and many waits then overlap.
         let times = Slab<Int64>(capacity: rowCount)
         defer { times.deallocate() }
-        for place in 0..<rowCount { times[place] = questions.times[rows.row(place)] }
-        let ownKeys = Slab<Fingerprint>(capacity: questions.ownKeys == nil ? 0 : rowCount)
-        defer { ownKeys.deallocate() }
-        if let given = questions.ownKeys {
-            for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
+        questions.times.withUnsafeBufferPointer { given in
+            for place in 0..<rowCount { times[place] = given[rows.row(place)] }
         }
-        let bearsKeys = questions.ownKeys != nil
+        let ownKeys = questions.ownKeys.map { given in
+            let ownKeys = Slab<Fingerprint>(capacity: rowCount)
+            given.withUnsafeBufferPointer { given in
+                for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
+            }
+            return ownKeys
+        }
+        defer { ownKeys?.deallocate() }
         var index = 0
         while index < rowCount {
             let end = rows.endOfRun(from: index)
             reader.begin(entity: rows.entity(index))
-            for place in index..<end {
-                reader.move(to: times[place], ownKey: bearsKeys ? ownKeys[place] : .none)
-                reader.answer(place, into: answers)
-            }
+            reader.answer(index..<end, times: times.base, ownKeys: ownKeys.map { UnsafePointer($0.base) }, into: answers)
             index = end
         }
         return answers.finish(rows, arena)

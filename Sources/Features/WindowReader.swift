@@ -16,38 +16,50 @@ struct WindowReader {
     struct RunningPoint {
         /// −1 where none are held.
         var place = -1
+        /// Whether the chunk's sums are found.
+        var isCurrent = false
         var total = Moments()
     }
 
     private let arena: VersionArena
     private let program: ViewProgram
     // Taken from the arena once, so that inner loops do not go through it.
-    private let lanes: UnsafeMutableBufferPointer<Lane>
-    private let times: Slab<Int64>
+    let lanes: UnsafeMutableBufferPointer<Lane>
+    let times: Slab<Int64>
     private let fingerprints: Slab<Fingerprint>
     private let uniqueKeys: UniqueKeyIndex
-    private let edges: Slab<Int64>
-    private let edgeCount: Int
-    private let pointCount: Int
-    private let steps: [ViewProgram.Step]
+    let edgeCount: Int
+    let pointCount: Int
+    let steps: [ViewProgram.Step]
     private let cut: Int64
     private let asKnown: Bool
     private let nearestEdge: Int64
 
-    private var owner = VersionArena.Entity()
-    /// One an edge: the first version not before it.
-    private let edgePlaces: Slab<Int>
+    private(set) var owner = VersionArena.Entity()
     /// Whether nothing is hidden, so that what is live now is what is seen.
     private var isWhole = true
     /// What is seen of the span of all windows; unused while `isWhole`.
     private var stretches: [Stretch] = []
-    /// One a point of the program.
-    private let points: Slab<RunningPoint>
-    // Memory is taken at the first step that needs it.
     private var wide: WideMoments?
     private var distinct: DistinctCounter?
 
-    init(_ arena: VersionArena, cut: Int64, asKnown: Bool) {
+    // One piece of memory holds all of the following.
+    private let scratch: UnsafeMutableRawPointer
+    /// One a lane.
+    private let narrowLanes: UnsafeMutablePointer<NarrowLane>
+    let edges: UnsafeMutablePointer<Int64>
+    /// One an edge: the first version not before it.
+    let edgePlaces: UnsafeMutablePointer<Int>
+    /// One a point of the program.
+    let points: UnsafeMutablePointer<RunningPoint>
+    /// For each question of a chunk: places by edge, and sums and counts by point.
+    let chunkSize: Int
+    let chunkPlaces: UnsafeMutablePointer<Int>
+    let chunkSums: UnsafeMutablePointer<Int128>
+    let chunkCounts: UnsafeMutablePointer<Int>
+
+    /// - Parameter longestRun: no more questions of one entity come together.
+    init(_ arena: VersionArena, cut: Int64, asKnown: Bool, longestRun: Int) {
         self.arena = arena
         program = arena.program
         lanes = arena.lanes
@@ -57,22 +69,49 @@ struct WindowReader {
         steps = program.steps
         edgeCount = program.edges.count
         pointCount = program.points.count
-        edges = Slab(capacity: edgeCount)
-        for index in 0..<edgeCount { edges[index] = program.edges[index] }
         self.cut = cut
         self.asKnown = asKnown
         nearestEdge = program.edges[program.nearestEdge]
-        edgePlaces = Slab(capacity: edgeCount)
-        points = Slab(capacity: pointCount)
-        points.fill(RunningPoint(), from: 0, to: pointCount)
+        chunkSize = max(min(longestRun, Self.chunkSize), 1)
+
+        var layout = ScratchLayout()
+        let sums = layout.add(Int128.self, pointCount * chunkSize)
+        let points = layout.add(RunningPoint.self, pointCount)
+        let narrowLanes = layout.add(NarrowLane.self, lanes.count)
+        let edges = layout.add(Int64.self, edgeCount)
+        let edgePlaces = layout.add(Int.self, edgeCount)
+        let places = layout.add(Int.self, edgeCount * chunkSize)
+        let counts = layout.add(Int.self, pointCount * chunkSize)
+        scratch = .allocate(byteCount: layout.byteCount, alignment: 16)
+        chunkSums = (scratch + sums).bindMemory(to: Int128.self, capacity: pointCount * chunkSize)
+        self.points = (scratch + points).bindMemory(to: RunningPoint.self, capacity: pointCount)
+        self.narrowLanes = (scratch + narrowLanes).bindMemory(to: NarrowLane.self, capacity: lanes.count)
+        self.edges = (scratch + edges).bindMemory(to: Int64.self, capacity: edgeCount)
+        self.edgePlaces = (scratch + edgePlaces).bindMemory(to: Int.self, capacity: edgeCount)
+        chunkPlaces = (scratch + places).bindMemory(to: Int.self, capacity: edgeCount * chunkSize)
+        chunkCounts = (scratch + counts).bindMemory(to: Int.self, capacity: pointCount * chunkSize)
+
+        self.points.initialize(repeating: RunningPoint(), count: pointCount)
+        for index in lanes.indices { (self.narrowLanes + index).initialize(to: lanes[index].narrow) }
+        for index in 0..<edgeCount { self.edges[index] = program.edges[index] }
     }
 
     func deallocate() {
-        edges.deallocate()
-        edgePlaces.deallocate()
-        points.deallocate()
+        scratch.deallocate()
         wide?.deallocate()
         distinct?.deallocate()
+    }
+
+    /// Places of arrays in one piece of memory; those of larger alignment come first.
+    private struct ScratchLayout {
+        private(set) var byteCount = 0
+
+        mutating func add<Element>(_ type: Element.Type, _ count: Int) -> Int {
+            let alignment = MemoryLayout<Element>.alignment
+            let start = (byteCount + alignment - 1) & -alignment
+            byteCount = start + count * MemoryLayout<Element>.stride
+            return start
+        }
     }
 
     // MARK: Moving
@@ -80,21 +119,44 @@ struct WindowReader {
     /// Turns to an entity; −1 for one that has no events.
     mutating func begin(entity: Int) {
         owner = entity < 0 ? VersionArena.Entity() : arena.entities[entity]
-        edgePlaces.fill(owner.count, from: 0, to: edgeCount)
-        for index in 0..<pointCount { points.base[index].place = -1 }
+        for edge in 0..<edgeCount { edgePlaces[edge] = owner.count }
+        for point in 0..<pointCount { points[point].place = -1 }
     }
 
-    /// Turns to a time of the entity.
-    mutating func move(to t: Int64, ownKey: Fingerprint) {
-        for index in 0..<edgeCount {
-            let (difference, overflow) = t.subtractingReportingOverflow(edges[index])
-            edgePlaces[index] = VersionArena.firstVersion(
-                times, notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: edgePlaces[index])
+    /// Whether a question of the chunk sees all that is live in its windows.
+    func seesAll(_ index: Int, _ t: Int64, _ ownKey: Fingerprint) -> Bool {
+        isSettled(t) && !mayHoldOwn(index, t, ownKey)
+    }
+
+    private func isSettled(_ t: Int64) -> Bool {
+        owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
+    }
+
+    @inline(__always) private func mayHoldOwn(_ index: Int, _ t: Int64, _ ownKey: Fingerprint) -> Bool {
+        guard ownKey != .none else { return false }
+        let place = chunkPlaces[index]
+        // Most often the row's event stands right there, among few of its time.
+        var near = place
+        while near < min(owner.count, place + 8), times[owner.start + near] == t {
+            if fingerprints[owner.start + near] == ownKey { return uniqueKeys.mayHaveMoved(ownKey) }
+            near += 1
         }
-        let isSettled =
-            owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
-        let mayHoldOwn = ownKey != .none && edgePlaces[program.farthestEdge] < edgePlaces[program.nearestEdge]
-            && mayHoldOwnVersion(ownKey, t)
+        return mayHoldOwnElsewhere(ownKey, t, from: place)
+    }
+
+    /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
+    private func mayHoldOwnElsewhere(_ key: Fingerprint, _ t: Int64, from place: Int) -> Bool {
+        guard uniqueKeys.mayContain(key) else { return false }
+        if uniqueKeys.mayHaveMoved(key) { return true }
+        let place = arena.firstVersion(of: key, at: t, owner, from: place)
+        return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
+    }
+
+    /// Turns to a question of the chunk.
+    mutating func stand(at index: Int, _ t: Int64, _ ownKey: Fingerprint) {
+        for edge in 0..<edgeCount { edgePlaces[edge] = chunkPlaces[edge * chunkSize + index] }
+        let isSettled = isSettled(t)
+        let mayHoldOwn = mayHoldOwn(index, t, ownKey)
         isWhole = isSettled && !mayHoldOwn
         if isWhole { return }
 
@@ -115,20 +177,6 @@ struct WindowReader {
             }
             place = stop + 1
         }
-    }
-
-    /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
-    private func mayHoldOwnVersion(_ key: Fingerprint, _ t: Int64) -> Bool {
-        // Most often it stands right there, among few of its time.
-        var near = edgePlaces[0]
-        while near < min(owner.count, edgePlaces[0] + 8), times[owner.start + near] == t {
-            if fingerprints[owner.start + near] == key { return uniqueKeys.mayHaveMoved(key) }
-            near += 1
-        }
-        guard uniqueKeys.mayContain(key) else { return false }
-        if uniqueKeys.mayHaveMoved(key) { return true }
-        let place = arena.firstVersion(of: key, at: t, owner, from: edgePlaces[0])
-        return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
     }
 
     private mutating func append(_ start: Int, _ end: Int, isSettled: Bool) {
@@ -178,18 +226,16 @@ struct WindowReader {
 
     // MARK: Answering
 
-    mutating func answer(_ place: Int, into answers: Answers) {
-        for index in 0..<steps.count {
-            let step = steps[index]
-            switch step.function {
-            case .count: answers.set(index, place, UInt64(count(step)))
-            case .sum, .mean, .variance, .stddev: answers.set(index, place, moment(step))
-            case .min, .max:
-                if let key = extreme(step) { answers.set(index, place, key) } else { answers.setMissing(index, place) }
-            case .first, .last:
-                if let word = end(step) { answers.set(index, place, word) } else { answers.setMissing(index, place) }
-            case .distinctCount: answers.set(index, place, UInt64(distinctCount(step)))
-            }
+    /// Answers a step of the question turned to.
+    mutating func answer(_ step: ViewProgram.Step, _ number: Int, _ place: Int, into answers: Answers) {
+        switch step.function {
+        case .count: answers.set(number, place, UInt64(count(step)))
+        case .sum, .mean, .variance, .stddev: answers.set(number, place, moment(step))
+        case .min, .max:
+            if let key = extreme(step) { answers.set(number, place, key) } else { answers.setMissing(number, place) }
+        case .first, .last:
+            if let word = end(step) { answers.set(number, place, word) } else { answers.setMissing(number, place) }
+        case .distinctCount: answers.set(number, place, UInt64(distinctCount(step)))
         }
     }
 
@@ -207,11 +253,11 @@ struct WindowReader {
         guard lanes[piece.lane].isNarrow else { return liveCount(piece.lane, far, near) }
         advance(piece.nearPoint, piece.lane, to: near)
         advance(piece.farPoint, piece.lane, to: far)
-        return points.base[piece.nearPoint].total.count &- points.base[piece.farPoint].total.count
+        return points[piece.nearPoint].total.count &- points[piece.farPoint].total.count
     }
 
     /// Whether every version of the entity counts in a lane.
-    @inline(__always) private func isDense(_ lane: Int) -> Bool {
+    @inline(__always) func isDense(_ lane: Int) -> Bool {
         owner.removedCount == 0 && lanes[lane].isAlwaysPresent
     }
 
@@ -273,7 +319,7 @@ struct WindowReader {
         guard far < near else { return (0, 0) }
         advance(piece.nearPoint, piece.lane, to: near)
         advance(piece.farPoint, piece.lane, to: far)
-        let (newer, older) = (points.base + piece.nearPoint, points.base + piece.farPoint)
+        let (newer, older) = (points + piece.nearPoint, points + piece.farPoint)
         return (newer.pointee.total.count &- older.pointee.total.count, newer.pointee.total.sum &- older.pointee.total.sum)
     }
 
@@ -306,7 +352,8 @@ struct WindowReader {
                 total.add(after)
                 total.subtract(before)
             } else {
-                lanes[piece.lane].accumulate(owner.start + start, owner.start + end, mask: Lane.present, into: &total)
+                narrowLanes[piece.lane].accumulate(
+                    owner.start + start, owner.start + end, mask: Lane.present, into: &total)
             }
         }
         return total
@@ -314,12 +361,12 @@ struct WindowReader {
 
     /// Moves a point's sums, of what is live, to a place: from where it stood or from the block's start, whichever is
     /// nearer.
-    @inline(__always) private func advance(_ number: Int, _ lane: Int, to place: Int) {
-        let point = points.base + number
+    @inline(__always) func advance(_ number: Int, _ lane: Int, to place: Int) {
+        let point = points + number
         let from = point.pointee.place
         guard from != place else { return }
         if from >= 0, from < place, place - from <= place & (BlockTree.fanout - 1) {
-            lanes[lane].accumulate(
+            narrowLanes[lane].accumulate(
                 owner.start + from, owner.start + place, mask: Lane.present | Lane.removed, into: &point.pointee.total)
         } else {
             sumFromBlock(lane, place, into: &point.pointee.total)
@@ -333,9 +380,9 @@ struct WindowReader {
         if blocks == 0 {
             total = Moments()
         } else {
-            lanes[lane].load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
+            narrowLanes[lane].load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
         }
-        lanes[lane].accumulate(
+        narrowLanes[lane].accumulate(
             owner.start + place - inBlock, owner.start + place, mask: Lane.present | Lane.removed, into: &total)
     }
 
