@@ -22,11 +22,7 @@ extension WindowReader {
         let count = places.count
         for edge in 0..<edgeCount { moveEdge(edge, times, count) }
         for point in 0..<pointCount { points[point].isCurrent = false }
-        var allSeeAll = true
-        for index in 0..<count where !seesAll(index, times[index], ownKeys?[index] ?? .none) {
-            allSeeAll = false
-            break
-        }
+        let allSeeAll = allSeeAll(times, ownKeys, count)
         var hasOthers = false
         for (number, step) in steps.enumerated() {
             if allSeeAll, answerColumn(step, number, places, answers) { continue }
@@ -64,38 +60,53 @@ extension WindowReader {
         let (olderCounts, newerCounts) = (chunkCounts + piece.farPoint * chunkSize, chunkCounts + piece.nearPoint * chunkSize)
         let counts = isDense ? (far, near) : (olderCounts, newerCounts)
         let scale = lanes[piece.lane].format.scale
+        let (values, present) = answers.column(number, from: places.lowerBound)
         switch step.function {
         case .count:
-            for index in 0..<count { answers.set(number, places.lowerBound + index, UInt64(counts.1[index] - counts.0[index])) }
+            for index in 0..<count {
+                values[index] = UInt64(truncatingIfNeeded: counts.1[index] &- counts.0[index])
+                present[index] = 1
+            }
         case .sum:
             for index in 0..<count {
-                let sum = newer[index] &- older[index]
-                answers.set(number, places.lowerBound + index, ExactRounding.quotient(sum, exponent: scale, by: 1))
+                let result = ExactRounding.quotient(newer[index] &- older[index], exponent: scale, by: 1)
+                values[index] = result?.bitPattern ?? 0
+                present[index] = result == nil ? 0 : 1
             }
         default:
             for index in 0..<count {
-                let values = counts.1[index] - counts.0[index]
-                guard values > 0 else {
-                    answers.setMissing(number, places.lowerBound + index)
-                    continue
-                }
-                let sum = newer[index] &- older[index]
-                answers.set(
-                    number, places.lowerBound + index, ExactRounding.quotient(sum, exponent: scale, by: UInt64(values)))
+                let divisor = counts.1[index] &- counts.0[index]
+                let result = divisor > 0
+                    ? ExactRounding.quotient(newer[index] &- older[index], exponent: scale, by: UInt64(truncatingIfNeeded: divisor))
+                    : nil
+                values[index] = result?.bitPattern ?? 0
+                present[index] = result == nil ? 0 : 1
             }
         }
         return true
     }
 
-    /// Finds an edge's place for every question of a chunk.
-    private mutating func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
+    /// Finds an edge's place for every question of a chunk; for ascending times it only walks on.
+    private func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
         var place = edgePlaces[edge]
+        var last = Int64.max
         let distance = edges[edge]
         let target = chunkPlaces + edge * chunkSize
+        let owned = times.base + owner.start
         for index in 0..<count {
             let (difference, overflow) = asked[index].subtractingReportingOverflow(distance)
-            place = VersionArena.firstVersion(
-                times, notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: place)
+            let time = overflow ? .min : difference
+            var steps = 0
+            if time >= last {
+                while steps < 8, place < owner.count, owned[place] < time {
+                    place &+= 1
+                    steps &+= 1
+                }
+            }
+            if time < last || steps == 8 {
+                place = VersionArena.firstVersion(times, notBefore: time, start: owner.start, count: owner.count, near: place)
+            }
+            last = time
             target[index] = place
         }
         edgePlaces[edge] = place
@@ -104,12 +115,16 @@ extension WindowReader {
     /// Finds a point's running sums for every question of a chunk, once.
     private func movePoint(_ point: Int, _ lane: Int, _ places: UnsafePointer<Int>, _ count: Int) {
         guard !points[point].isCurrent else { return }
-        points[point].isCurrent = true
         let (sums, counts) = (chunkSums + point * chunkSize, chunkCounts + point * chunkSize)
+        let lane = narrowLanes[lane]
+        var place = points[point].place
+        var total = points[point].total
         for index in 0..<count {
-            advance(point, lane, to: places[index])
-            sums[index] = points[point].total.sum
-            counts[index] = points[point].total.count
+            advance(&total, lane, from: place, to: places[index])
+            place = places[index]
+            sums[index] = total.sum
+            counts[index] = total.count
         }
+        points[point] = RunningPoint(place: place, isCurrent: true, total: total)
     }
 }

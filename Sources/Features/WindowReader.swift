@@ -22,7 +22,6 @@ struct WindowReader {
     }
 
     private let arena: VersionArena
-    private let program: ViewProgram
     // Taken from the arena once, so that inner loops do not go through it.
     let lanes: UnsafeMutableBufferPointer<Lane>
     let times: Slab<Int64>
@@ -46,7 +45,7 @@ struct WindowReader {
     // One piece of memory holds all of the following.
     private let scratch: UnsafeMutableRawPointer
     /// One a lane.
-    private let narrowLanes: UnsafeMutablePointer<NarrowLane>
+    let narrowLanes: UnsafeMutablePointer<NarrowLane>
     let edges: UnsafeMutablePointer<Int64>
     /// One an edge: the first version not before it.
     let edgePlaces: UnsafeMutablePointer<Int>
@@ -61,7 +60,7 @@ struct WindowReader {
     /// - Parameter longestRun: no more questions of one entity come together.
     init(_ arena: VersionArena, cut: Int64, asKnown: Bool, longestRun: Int) {
         self.arena = arena
-        program = arena.program
+        let program = arena.program
         lanes = arena.lanes
         times = arena.times
         fingerprints = arena.fingerprints
@@ -123,9 +122,15 @@ struct WindowReader {
         for point in 0..<pointCount { points[point].place = -1 }
     }
 
-    /// Whether a question of the chunk sees all that is live in its windows.
-    func seesAll(_ index: Int, _ t: Int64, _ ownKey: Fingerprint) -> Bool {
-        isSettled(t) && !mayHoldOwn(index, t, ownKey)
+    /// Whether every question of the chunk sees all that is live in its windows.
+    func allSeeAll(_ times: UnsafePointer<Int64>, _ ownKeys: UnsafePointer<Fingerprint>?, _ count: Int) -> Bool {
+        guard owner.positionMax < cut else { return false }
+        if asKnown, owner.lagMax > nearestEdge {
+            for index in 0..<count where owner.knownMax > times[index] { return false }
+        }
+        guard let ownKeys else { return true }
+        for index in 0..<count where mayHoldOwn(index, times[index], ownKeys[index]) { return false }
+        return true
     }
 
     private func isSettled(_ t: Int64) -> Bool {
@@ -135,11 +140,9 @@ struct WindowReader {
     @inline(__always) private func mayHoldOwn(_ index: Int, _ t: Int64, _ ownKey: Fingerprint) -> Bool {
         guard ownKey != .none else { return false }
         let place = chunkPlaces[index]
-        // Most often the row's event stands right there, among few of its time.
-        var near = place
-        while near < min(owner.count, place + 8), times[owner.start + near] == t {
-            if fingerprints[owner.start + near] == ownKey { return uniqueKeys.mayHaveMoved(ownKey) }
-            near += 1
+        // Most often the row's event stands right there.
+        if place < owner.count, times[owner.start + place] == t, fingerprints[owner.start + place] == ownKey {
+            return uniqueKeys.mayHaveMoved(ownKey)
         }
         return mayHoldOwnElsewhere(ownKey, t, from: place)
     }
@@ -161,8 +164,8 @@ struct WindowReader {
         if isWhole { return }
 
         stretches.removeAll(keepingCapacity: true)
-        var place = edgePlaces[program.farthestEdge]
-        let end = edgePlaces[program.nearestEdge]
+        var place = edgePlaces[arena.program.farthestEdge]
+        let end = edgePlaces[arena.program.nearestEdge]
         while place < end {
             // Up to the next version of the row's own event, which it does not see.
             var stop = end
@@ -346,9 +349,9 @@ struct WindowReader {
             guard start < end else { continue }
             if stretch.isSettled {
                 var before = Moments()
-                sumFromBlock(piece.lane, start, into: &before)
+                sumFromBlock(narrowLanes[piece.lane], start, into: &before)
                 var after = Moments()
-                sumFromBlock(piece.lane, end, into: &after)
+                sumFromBlock(narrowLanes[piece.lane], end, into: &after)
                 total.add(after)
                 total.subtract(before)
             } else {
@@ -361,28 +364,30 @@ struct WindowReader {
 
     /// Moves a point's sums, of what is live, to a place: from where it stood or from the block's start, whichever is
     /// nearer.
-    @inline(__always) func advance(_ number: Int, _ lane: Int, to place: Int) {
+    private func advance(_ number: Int, _ lane: Int, to place: Int) {
         let point = points + number
-        let from = point.pointee.place
-        guard from != place else { return }
-        if from >= 0, from < place, place - from <= place & (BlockTree.fanout - 1) {
-            narrowLanes[lane].accumulate(
-                owner.start + from, owner.start + place, mask: Lane.present | Lane.removed, into: &point.pointee.total)
-        } else {
-            sumFromBlock(lane, place, into: &point.pointee.total)
-        }
+        advance(&point.pointee.total, narrowLanes[lane], from: point.pointee.place, to: place)
         point.pointee.place = place
     }
 
-    private func sumFromBlock(_ lane: Int, _ place: Int, into total: inout Moments) {
+    @inline(__always) func advance(_ total: inout Moments, _ lane: NarrowLane, from: Int, to place: Int) {
+        guard from != place else { return }
+        if from >= 0, from < place, place &- from <= place & (BlockTree.fanout - 1) {
+            lane.accumulate(owner.start &+ from, owner.start &+ place, mask: Lane.present | Lane.removed, into: &total)
+        } else {
+            sumFromBlock(lane, place, into: &total)
+        }
+    }
+
+    private func sumFromBlock(_ lane: NarrowLane, _ place: Int, into total: inout Moments) {
         let inBlock = place & (BlockTree.fanout - 1)
         let blocks = place >> BlockTree.shift
         if blocks == 0 {
             total = Moments()
         } else {
-            narrowLanes[lane].load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
+            lane.load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
         }
-        narrowLanes[lane].accumulate(
+        lane.accumulate(
             owner.start + place - inBlock, owner.start + place, mask: Lane.present | Lane.removed, into: &total)
     }
 
