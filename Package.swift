@@ -111,6 +111,10 @@ let package = Package(
                 "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Plan",
             ], exclude: ["ErrorSentences.txt"]),
         .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Platform", "Demo"]),
+        // The built program from outside: killed while clients write, scanned for persons in every byte.
+        .testTarget(name: "KillTests", dependencies: ["MartletCommand"], path: "Tests/KillTests"),
+        // Real files, where there are any.
+        .tests("DataSet", on: ["World", "Definitions", "Access", "Platform"], exclude: ["Projects"]),
         .tests("Demo", on: ["Demo", "Frames"]),
         .tests(
             "Server",
