@@ -100,6 +100,9 @@ let package = Package(
         .tests("Access", on: ["Frames", "World", "Simulation", "Storage", "Access"]),
         .tests("Governance", on: ["Frames", "World", "Simulation", "Storage", "Access", "Governance"]),
         .tests("Ingestion", on: ["Bytes", "Frames", "Ingestion"], libraries: ["CZlib"]),
+        .tests(
+            "FeatureStore",
+            on: ["Frames", "Features", "FeaturesTesting", "World", "Simulation", "Storage", "FeatureStore"]),
         .tests("Training", on: ["Models", "Training"]),
         .tests("Registry", on: ["Frames", "Models", "Registry"]),
         .tests(

@@ -50,6 +50,7 @@ enum ExactRounding {
             let exact = significand * power / Double(divisor)
             return value < 0 ? -exact : exact
         }
+        if let rounded = normalQuotient(magnitude, exponent: exponent, by: divisor) { return value < 0 ? -rounded : rounded }
         // Aligned to the top, so that the quotient keeps at least 64 bits.
         let shift = magnitude.leadingZeroBitCount
         let aligned = magnitude << UInt128(shift)
@@ -58,6 +59,35 @@ enum ExactRounding {
         let low = divisor.dividingFullWidth((high.remainder, UInt64(truncatingIfNeeded: aligned)))
         let whole = UInt128(high.quotient) << 64 | UInt128(low.quotient)
         return double(whole, exponent: exponent - shift, sticky: low.remainder != 0, isNegative: value < 0)
+    }
+
+    /// The same with one division of the machine, for results that are normal numbers; nil for others.
+    ///
+    /// Both operands are shifted up to their top bit, so that the quotient has exactly 64 bits: eleven more than are kept.
+    @inline(__always)
+    private static func normalQuotient(_ magnitude: UInt128, exponent: Int, by divisor: UInt64) -> Double? {
+        let (up, divisorUp) = (magnitude.leadingZeroBitCount, divisor.leadingZeroBitCount)
+        let aligned = magnitude << UInt128(up)
+        let alignedDivisor = divisor << UInt64(divisorUp)
+        var (high, low) = (UInt64(truncatingIfNeeded: aligned >> 64), UInt64(truncatingIfNeeded: aligned))
+        var power = exponent - up + divisorUp
+        var isInexact = false
+        if high >= alignedDivisor {
+            // Half of it, so that the quotient does not overflow.
+            isInexact = low & 1 == 1
+            low = low >> 1 | high << 63
+            high >>= 1
+            power += 1
+        }
+        let (quotient, remainder) = alignedDivisor.dividingFullWidth((high, low))
+        isInexact = isInexact || remainder != 0
+        var significand = quotient >> 11
+        let rest = quotient & 0x7FF
+        if rest > 0x400 || (rest == 0x400 && (isInexact || significand & 1 == 1)) { significand += 1 }
+        // The exponent of the last bit; a significand of 2^53 carries into the exponent.
+        let biased = power + 11 + 1075
+        guard quotient >> 63 == 1, biased > 0, biased < 0x7FE else { return nil }
+        return Double(bitPattern: (UInt64(biased) << 52) &+ (significand &- (1 << 52)))
     }
 
     /// `± magnitude × 2^exponent / divisor` for a magnitude of `count` limbs, low first; nil beyond Double's range.

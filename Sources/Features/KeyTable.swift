@@ -117,11 +117,7 @@ struct KeyTable {
             else { return false }
             index += 8
         }
-        while index < left.count {
-            guard a.load(fromByteOffset: index, as: UInt8.self) == b.load(fromByteOffset: index, as: UInt8.self) else { return false }
-            index += 1
-        }
-        return true
+        return tail(a + index, left.count - index) == tail(b + index, right.count - index)
     }
 
     /// Folds eight bytes at a time with a 128-bit product. Results never depend on it, only speed does.
@@ -133,12 +129,19 @@ struct KeyTable {
             state = mix(state ^ base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
             index += 8
         }
-        var tail: UInt64 = 0
-        while index < key.count {
-            tail = tail << 8 | UInt64(base.load(fromByteOffset: index, as: UInt8.self))
-            index += 1
+        return mix(state ^ tail(base + index, key.count - index))
+    }
+
+    /// The last `count` bytes, fewer than eight, as a number: different bytes give different numbers.
+    @inline(__always) private static func tail(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
+        if count >= 4 {
+            // Two halves that may overlap.
+            return UInt64(base.loadUnaligned(as: UInt32.self)) << 32
+                | UInt64(base.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self))
         }
-        return mix(state ^ tail)
+        guard count > 0 else { return 0 }
+        return UInt64(base.load(as: UInt8.self)) << 16 | UInt64(base.load(fromByteOffset: count >> 1, as: UInt8.self)) << 8
+            | UInt64(base.load(fromByteOffset: count - 1, as: UInt8.self))
     }
 
     @inline(__always) private static func mix(_ word: UInt64) -> UInt64 {

@@ -22,8 +22,8 @@ struct Lane {
     static let removed: UInt8 = 128
 
     let kind: Kind
-    /// Whether every event counts, so that counting needs no look at flags while nothing is removed.
-    let isAlwaysPresent: Bool
+    /// Whether every event so far counts, so that counting needs no look at flags while nothing is removed.
+    var isAlwaysPresent = true
     let keepsSums: Bool
     let keepsSquares: Bool
     let keepsExtremes: Bool
@@ -38,7 +38,7 @@ struct Lane {
     var minima = BlockTree()
     var maxima = BlockTree()
 
-    init(type: ValueType?, isAlwaysPresent: Bool, needs: ViewProgram.LaneNeeds) {
+    init(type: ValueType?, needs: ViewProgram.LaneNeeds) {
         switch type {
         case nil: kind = .presence
         case .bool: kind = .bool
@@ -46,7 +46,6 @@ struct Lane {
         case .float64: kind = .number
         case .string: kind = .text
         }
-        self.isAlwaysPresent = isAlwaysPresent
         keepsSums = needs.sums
         keepsSquares = needs.squares
         keepsExtremes = needs.extremes

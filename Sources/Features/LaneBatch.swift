@@ -21,6 +21,9 @@ struct LaneBatch {
             let argument = definition.argument.map { Self.evaluate($0, rows, definition.fill, arena) }
             let filter = plan.filter.map { Self.evaluate($0, rows, definition.fill, arena) }
             Self.fill(flags[index], words[index], argument, filter, rowCount, &arena.texts[arena.program.groups[index]])
+            if arena.lanes[index].isAlwaysPresent, !Self.areAllPresent(flags[index], rowCount) {
+                arena.lanes[index].isAlwaysPresent = false
+            }
             (values + index).initialize(
                 to: StagedVersions.LaneValues(flags: UnsafePointer(flags[index].base), words: UnsafePointer(words[index].base)))
         }
@@ -89,6 +92,12 @@ struct LaneBatch {
         guard case .bool(let passes) = filter.storage else { preconditionFailure("a filter is a bool") }
         // The slot of a missing value is false.
         for row in 0..<rowCount where !passes[row] || filter.isMissing(row) { flags[row] = 0 }
+    }
+
+    private static func areAllPresent(_ flags: Slab<UInt8>, _ rowCount: Int) -> Bool {
+        var all = Lane.present
+        for row in 0..<rowCount { all &= flags[row] }
+        return all == Lane.present
     }
 
     /// The exponents of the lowest and just above the highest bit of the values present; nothing if all are zero.

@@ -1,13 +1,25 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
 /// Raw memory of one plain type, grown and freed by its owner.
 ///
 /// The type is plain: copied by its bits, nothing to release. What was not written is not initialised. Used instead of arrays where many columns grow together and are
-/// indexed in inner loops; bounds are checked in debug builds.
+/// indexed in inner loops; bounds are checked in debug builds. The C library's allocator is called for its `realloc`,
+/// which Swift's own has not: a state that grows would otherwise spend a third of its time on copies and page faults.
 struct Slab<Element> {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var capacity: Int
 
     init(capacity: Int = 0) {
-        base = .allocate(capacity: max(capacity, 1))
+        guard let memory = malloc(max(capacity, 1) * MemoryLayout<Element>.stride) else {
+            preconditionFailure("no memory for \(capacity) elements")
+        }
+        base = memory.bindMemory(to: Element.self, capacity: max(capacity, 1))
         self.capacity = capacity
     }
 
@@ -22,14 +34,16 @@ struct Slab<Element> {
         }
     }
 
-    /// Moves to larger memory; the first `used` elements are kept. Does nothing if the capacity suffices.
+    /// Moves to larger memory; at least the first `used` elements are kept. Does nothing if the capacity suffices.
+    ///
+    /// Large memory is moved by its pages, not its bytes, and what was never written takes none.
     mutating func grow(to newCapacity: Int, keeping used: Int) {
         guard newCapacity > capacity else { return }
         assert(used <= capacity)
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: newCapacity)
-        larger.initialize(from: base, count: used)
-        base.deallocate()
-        base = larger
+        guard let larger = realloc(base, newCapacity * MemoryLayout<Element>.stride) else {
+            preconditionFailure("no memory for \(newCapacity) elements")
+        }
+        base = larger.assumingMemoryBound(to: Element.self)
         capacity = newCapacity
     }
 
@@ -51,7 +65,7 @@ struct Slab<Element> {
     }
 
     func deallocate() {
-        base.deallocate()
+        free(base)
     }
 
     var byteCount: Int { capacity * MemoryLayout<Element>.stride }

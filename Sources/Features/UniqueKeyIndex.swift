@@ -71,6 +71,7 @@ struct UniqueKeyIndex {
     }
 
     @inline(__always) func mayHaveMoved(_ key: Fingerprint) -> Bool {
+        guard movedCount > 0 else { return false }
         var index = Int(truncatingIfNeeded: key.low >> 20) & (moved.capacity - 1)
         while moved[index] != .none {
             if moved[index] == key { return true }

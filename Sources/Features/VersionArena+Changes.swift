@@ -17,6 +17,8 @@ struct StagedVersions {
     var removedKnownTimes: UnsafePointer<Int64>?
     /// One a lane of the arena.
     var lanes: UnsafePointer<LaneValues>
+    /// Whether the unique key may have been folded before; see ``UniqueKeyIndex``.
+    var mayRepeat: UnsafePointer<Bool>
 
     @inline(__always) func precedes(_ left: Int, _ right: Int) -> Bool {
         if times[left] != times[right] { return times[left] < times[right] }
@@ -48,23 +50,33 @@ extension VersionArena {
         return first
     }
 
+    /// Column by column, so that each copies on its own without waiting.
     private func append(_ rows: UnsafeMutableBufferPointer<Int>, of staged: StagedVersions, to owner: Entity) -> Int {
         let end = owner.start + owner.count
-        for (index, row) in rows.enumerated() {
-            let slot = end + index
-            writeTimes(row, of: staged, at: slot)
-            if uniqueKeys.insert(staged.uniqueKeys[row]), slot == owner.start || !areTwins(slot - 1, slot) {
-                uniqueKeys.noteMove(staged.uniqueKeys[row])
-            }
+        copy(rows, staged.times, to: times, at: end)
+        copy(rows, staged.positions, to: positions, at: end)
+        copy(rows, staged.knownTimes, to: knownTimes, at: end)
+        copy(rows, staged.uniqueKeys, to: fingerprints, at: end)
+        copy(rows, staged.payloads, to: payloads, at: end)
+        if tracksRemovals {
+            for (index, row) in rows.enumerated() { writeRemoval(row, of: staged, at: end + index) }
         }
-        for (number, lane) in lanes.enumerated() {
+        for number in lanes.indices {
             let values = staged.lanes[number]
-            for (index, row) in rows.enumerated() { lane.flags[end + index] = values.flags[row] }
-            if lane.hasWords {
-                for (index, row) in rows.enumerated() { lane.words[end + index] = values.words[row] }
-            }
+            copy(rows, values.flags, to: lanes[number].flags, at: end)
+            if lanes[number].hasWords { copy(rows, values.words, to: lanes[number].words, at: end) }
+        }
+        for (index, row) in rows.enumerated() where staged.mayRepeat[row] {
+            let slot = end + index
+            if slot == owner.start || !areTwins(slot - 1, slot) { uniqueKeys.noteMove(staged.uniqueKeys[row]) }
         }
         return owner.count
+    }
+
+    @inline(__always) private func copy<Element: BitwiseCopyable>(
+        _ rows: UnsafeMutableBufferPointer<Int>, _ source: UnsafePointer<Element>, to target: Slab<Element>, at start: Int
+    ) {
+        for index in 0..<rows.count { target[start + index] = source[rows[index]] }
     }
 
     private func merge(_ rows: UnsafeMutableBufferPointer<Int>, of staged: StagedVersions, into owner: Entity) -> Int {
@@ -91,11 +103,11 @@ extension VersionArena {
             end = place
             let slot = owner.start + place + index
             writeTimes(row, of: staged, at: slot)
-            for (number, lane) in lanes.enumerated() {
-                lane.flags[slot] = staged.lanes[number].flags[row]
-                if lane.hasWords { lane.words[slot] = staged.lanes[number].words[row] }
+            for number in lanes.indices {
+                lanes[number].flags[slot] = staged.lanes[number].flags[row]
+                if lanes[number].hasWords { lanes[number].words[slot] = staged.lanes[number].words[row] }
             }
-            guard uniqueKeys.insert(staged.uniqueKeys[row]) else { continue }
+            guard staged.mayRepeat[row] else { continue }
             let followsTwin = place > 0 && areTwins(owner.start + place - 1, slot)
             let precedesTwin = slot + 1 < owner.start + owner.count + rows.count && areTwins(slot, slot + 1)
             if !followsTwin, !precedesTwin { uniqueKeys.noteMove(staged.uniqueKeys[row]) }
@@ -137,10 +149,12 @@ extension VersionArena {
         payloads[slot] = staged.payloads[row]
         positions[slot] = staged.positions[row]
         knownTimes[slot] = staged.knownTimes[row]
-        if tracksRemovals {
-            removedPositions[slot] = staged.removedPositions?[row] ?? .max
-            removedKnownTimes[slot] = staged.removedKnownTimes?[row] ?? .max
-        }
+        if tracksRemovals { writeRemoval(row, of: staged, at: slot) }
+    }
+
+    @inline(__always) private func writeRemoval(_ row: Int, of staged: StagedVersions, at slot: Int) {
+        removedPositions[slot] = staged.removedPositions?[row] ?? .max
+        removedKnownTimes[slot] = staged.removedKnownTimes?[row] ?? .max
     }
 
     private func note(_ rows: UnsafeMutableBufferPointer<Int>, of staged: StagedVersions, in entity: Int) {
@@ -149,9 +163,14 @@ extension VersionArena {
         versionCount += rows.count
         for row in rows {
             owner.note(position: staged.positions[row], knownTime: staged.knownTimes[row], eventTime: staged.times[row])
-            guard let position = staged.removedPositions?[row], position != .max,
-                let knownTime = staged.removedKnownTimes?[row]
-            else { continue }
+        }
+        guard let removedPositions = staged.removedPositions, let removedKnownTimes = staged.removedKnownTimes else {
+            entities[entity] = owner
+            return
+        }
+        for row in rows {
+            let (position, knownTime) = (removedPositions[row], removedKnownTimes[row])
+            guard position != .max else { continue }
             owner.removedCount += 1
             removedCount += 1
             owner.note(position: position, knownTime: knownTime, eventTime: staged.times[row])
@@ -160,13 +179,25 @@ extension VersionArena {
     }
 
     /// Makes the filter of unique keys large enough before as many versions are added.
-    func prepareUniqueKeys(adding count: Int) {
+    private func prepareUniqueKeys(adding count: Int) {
         guard uniqueKeys.isFull(at: uniqueKeys.count + count) else { return }
         uniqueKeys.reset(for: versionCount + count)
         for entity in 0..<entityCount {
             let owner = entities[entity]
             for slot in owner.start..<(owner.start + owner.count) { _ = uniqueKeys.insert(fingerprints[slot]) }
         }
+    }
+
+    /// Adds the unique keys of rows to the filter, and writes of each whether it may have been there before.
+    ///
+    /// In a loop of its own: every key waits for memory, and so the waits overlap.
+    func noteUniqueKeys(
+        _ keys: UnsafePointer<Fingerprint>, _ rows: some Collection<Int>, _ mayRepeat: UnsafeMutablePointer<Bool>
+    ) {
+        prepareUniqueKeys(adding: rows.count)
+        var index = uniqueKeys
+        for row in rows { mayRepeat[row] = index.insert(keys[row]) }
+        uniqueKeys = index
     }
 
     // MARK: Removals
@@ -179,7 +210,7 @@ extension VersionArena {
         let slot = owner.start + version
         removedPositions[slot] = removal.position
         removedKnownTimes[slot] = removal.knownTime
-        for lane in lanes { lane.flags[slot] |= Lane.removed }
+        for number in lanes.indices { lanes[number].flags[slot] |= Lane.removed }
         removedCount += 1
         entities[removal.entity].removedCount += 1
         entities[removal.entity].note(

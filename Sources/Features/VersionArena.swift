@@ -9,7 +9,8 @@ internal import MartletFrames
 /// (event time, unique key, payload, position).
 ///
 /// Marked `@unchecked Sendable` because it is changed only through ``ViewState``, which first makes sure that it holds
-/// the only reference; readers never write.
+/// the only reference; readers never write. For the same reason its fields go without checks of exclusive access, which
+/// took a quarter of folding's time.
 final class VersionArena: @unchecked Sendable {
     struct Entity {
         var start = 0
@@ -33,50 +34,53 @@ final class VersionArena: @unchecked Sendable {
     }
 
     let program: ViewProgram
-    var keys = KeyTable()
-    var entities = Slab<Entity>(capacity: 16)
-    var lanes: [Lane]
+    @exclusivity(unchecked) var keys = KeyTable()
+    @exclusivity(unchecked) var entities = Slab<Entity>(capacity: 16)
+    let lanes: UnsafeMutableBufferPointer<Lane>
     /// The texts of a lane's words, at the index of its group; empty but for lanes of text.
-    var texts: [KeyTable]
-    var uniqueKeys = UniqueKeyIndex()
-    var pendingRemovals: [PendingRemoval] = []
+    @exclusivity(unchecked) var texts: [KeyTable]
+    @exclusivity(unchecked) var uniqueKeys = UniqueKeyIndex()
+    @exclusivity(unchecked) var pendingRemovals: [PendingRemoval] = []
 
     // One element a slot.
-    var times = Slab<Int64>()
-    var fingerprints = Slab<Fingerprint>()
-    var payloads = Slab<Fingerprint>()
-    var positions = Slab<Int64>()
-    var knownTimes = Slab<Int64>()
+    @exclusivity(unchecked) var times = Slab<Int64>()
+    @exclusivity(unchecked) var fingerprints = Slab<Fingerprint>()
+    @exclusivity(unchecked) var payloads = Slab<Fingerprint>()
+    @exclusivity(unchecked) var positions = Slab<Int64>()
+    @exclusivity(unchecked) var knownTimes = Slab<Int64>()
     /// `Int64.max` while not removed; no memory until the first removal.
-    var removedPositions = Slab<Int64>()
-    var removedKnownTimes = Slab<Int64>()
-    var tracksRemovals = false
+    @exclusivity(unchecked) var removedPositions = Slab<Int64>()
+    @exclusivity(unchecked) var removedKnownTimes = Slab<Int64>()
+    @exclusivity(unchecked) var tracksRemovals = false
     // One element a node: the greatest position and known time of a change to a version below it.
-    var lastPositions = BlockTree()
-    var lastKnownTimes = BlockTree()
+    @exclusivity(unchecked) var lastPositions = BlockTree()
+    @exclusivity(unchecked) var lastKnownTimes = BlockTree()
 
-    private(set) var slotCapacity = 0
-    private var slotTop = 0
-    /// Starts of free regions, by the logarithm of their size.
-    private var freeRegions: [[Int]] = Array(repeating: [], count: 48)
+    @exclusivity(unchecked) private(set) var slotCapacity = 0
+    @exclusivity(unchecked) private var slotTop = 0
+    /// Starts of free regions, by the logarithm of their size; one that has since become part of a larger free region
+    /// is told by its mark.
+    @exclusivity(unchecked) private var freeRegions: [[Int]] = Array(repeating: [], count: 48)
+    /// One bit a size that may have free regions.
+    @exclusivity(unchecked) private var freeLevels: UInt64 = 0
+    /// One element a least region: one more than the logarithm of the size of the free region that starts there, or 0.
+    @exclusivity(unchecked) private var freeMarks = Slab<UInt8>()
 
-    /// One bit a size that has free regions.
-    private var freeLevels: UInt64 = 0
+    @exclusivity(unchecked) private(set) var entityCount = 0
+    @exclusivity(unchecked) var versionCount = 0
+    @exclusivity(unchecked) var removedCount = 0
+    @exclusivity(unchecked) var evaluationFailures = 0
 
-    private(set) var entityCount = 0
-    var versionCount = 0
-    var removedCount = 0
-    var evaluationFailures = 0
-
+    /// `freeMarks` counts in these.
     static let regionMin = 4
     /// Versions of one entity; running counts are 32 bits wide.
     static let versionsMax = 1 << 30
 
     init(plan: ViewPlan) {
         program = ViewProgram(plan)
-        let isFiltered = plan.filter != nil
-        lanes = zip(program.lanes, program.needs).map { definition, needs in
-            Lane(type: definition.argument?.type, isAlwaysPresent: definition.argument == nil && !isFiltered, needs: needs)
+        lanes = .allocate(capacity: program.lanes.count)
+        for (index, definition) in program.lanes.enumerated() {
+            lanes.initializeElement(at: index, to: Lane(type: definition.argument?.type, needs: program.needs[index]))
         }
         texts = lanes.map { _ in KeyTable() }
     }
@@ -85,7 +89,8 @@ final class VersionArena: @unchecked Sendable {
         program = other.program
         keys = other.keys.duplicate()
         entities = other.entities.duplicate()
-        lanes = other.lanes.map { $0.duplicate() }
+        lanes = .allocate(capacity: other.lanes.count)
+        for index in other.lanes.indices { lanes.initializeElement(at: index, to: other.lanes[index].duplicate()) }
         texts = other.texts.map { $0.duplicate() }
         uniqueKeys = other.uniqueKeys.duplicate()
         pendingRemovals = other.pendingRemovals
@@ -103,6 +108,7 @@ final class VersionArena: @unchecked Sendable {
         slotTop = other.slotTop
         freeRegions = other.freeRegions
         freeLevels = other.freeLevels
+        freeMarks = other.freeMarks.duplicate()
         entityCount = other.entityCount
         versionCount = other.versionCount
         removedCount = other.removedCount
@@ -115,6 +121,7 @@ final class VersionArena: @unchecked Sendable {
         keys.deallocate()
         entities.deallocate()
         lanes.forEach { $0.deallocate() }
+        lanes.deallocate()
         texts.forEach { $0.deallocate() }
         uniqueKeys.deallocate()
         times.deallocate()
@@ -126,13 +133,14 @@ final class VersionArena: @unchecked Sendable {
         removedKnownTimes.deallocate()
         lastPositions.deallocate()
         lastKnownTimes.deallocate()
+        freeMarks.deallocate()
     }
 
     var byteCount: Int {
         keys.byteCount + entities.byteCount + lanes.reduce(0) { $0 + $1.byteCount } + texts.reduce(0) { $0 + $1.byteCount }
             + uniqueKeys.byteCount + times.byteCount + fingerprints.byteCount + payloads.byteCount + positions.byteCount
             + knownTimes.byteCount + removedPositions.byteCount + removedKnownTimes.byteCount + lastPositions.byteCount
-            + lastKnownTimes.byteCount
+            + lastKnownTimes.byteCount + freeMarks.byteCount
     }
 
     /// The number of an entity, given now if it is new.
@@ -168,35 +176,58 @@ final class VersionArena: @unchecked Sendable {
     private func takeRegion(_ size: Int) -> Int {
         let level = size.trailingZeroBitCount
         // A free region of the size, or the first part of the next larger one.
-        let larger = freeLevels >> UInt64(level)
-        if larger != 0 {
+        while true {
+            let larger = freeLevels >> UInt64(level)
+            guard larger != 0 else { break }
             let found = level + larger.trailingZeroBitCount
-            if let start = freeRegions[found].popLast() {
-                if freeRegions[found].isEmpty { freeLevels &= ~(1 << UInt64(found)) }
-                for part in level..<found { freeRegion(start + (1 << part), level: part) }
-                return start
+            guard let start = freeRegions[found].popLast() else {
+                freeLevels &= ~(1 << UInt64(found))
+                continue
             }
+            guard freeMarks[start >> 2] == UInt8(found + 1) else { continue }
+            freeMarks[start >> 2] = 0
+            for part in level..<found { markFree(start + (1 << part), level: part) }
+            return start
         }
         // What lies between the top and the next aligned start stays usable, in smaller regions.
         while slotTop & (size - 1) != 0 {
             let gap = slotTop & -slotTop
             growSlots(to: slotTop + gap)
-            freeRegion(slotTop, level: gap.trailingZeroBitCount)
             slotTop += gap
+            freeRegion(slotTop - gap, level: gap.trailingZeroBitCount)
         }
         growSlots(to: slotTop + size)
         defer { slotTop += size }
         return slotTop
     }
 
+    /// Frees a region and joins it with its free other half, and so on: the regions that entities outgrew then hold
+    /// those that they grow to.
     private func freeRegion(_ start: Int, level: Int) {
+        var (start, level) = (start, level)
+        while true {
+            let size = 1 << level
+            let other = start ^ size
+            guard other + size <= slotTop, freeMarks[other >> 2] == UInt8(level + 1) else { break }
+            freeMarks[other >> 2] = 0
+            start = min(start, other)
+            level += 1
+        }
+        markFree(start, level: level)
+    }
+
+    private func markFree(_ start: Int, level: Int) {
+        freeMarks[start >> 2] = UInt8(level + 1)
         freeRegions[level].append(start)
         freeLevels |= 1 << UInt64(level)
     }
 
     private func growSlots(to needed: Int) {
         guard needed > slotCapacity else { return }
-        let slots = (max(needed, slotCapacity * 2, 128) + 127) & ~127
+        let slots = (max(needed, slotCapacity + slotCapacity / 2, 128) + 127) & ~127
+        let usedMarks = slotCapacity >> 2
+        freeMarks.grow(to: slots >> 2, keeping: usedMarks)
+        freeMarks.fill(0, from: usedMarks, to: slots >> 2)
         times.grow(to: slots, keeping: slotTop)
         fingerprints.grow(to: slots, keeping: slotTop)
         payloads.grow(to: slots, keeping: slotTop)
@@ -229,21 +260,16 @@ final class VersionArena: @unchecked Sendable {
         let blocks = count >> shift
         guard blocks > 0 else { return }
         let (from, to) = (source >> shift, target >> shift)
-        for lane in lanes {
-            lane.counts.move(from: from, to: to, count: blocks)
-            let limbs = lane.format.limbs
-            if lane.keepsSums { lane.sums.move(from: from * limbs, to: to * limbs, count: blocks * limbs) }
-            if lane.keepsSquares { lane.squares.move(from: from * limbs * 2, to: to * limbs * 2, count: blocks * limbs * 2) }
-        }
+        for index in lanes.indices { lanes[index].moveSums(from: from, to: to, blocks: blocks) }
         for level in 1...BlockTree.levelCount {
             let nodes = count >> (shift * level)
             guard nodes > 0 else { break }
             let (from, to) = (source >> (shift * level), target >> (shift * level))
             lastPositions[level].move(from: from, to: to, count: nodes)
             lastKnownTimes[level].move(from: from, to: to, count: nodes)
-            for lane in lanes where lane.keepsExtremes {
-                lane.minima[level].move(from: from, to: to, count: nodes)
-                lane.maxima[level].move(from: from, to: to, count: nodes)
+            for index in lanes.indices where lanes[index].keepsExtremes {
+                lanes[index].minima[level].move(from: from, to: to, count: nodes)
+                lanes[index].maxima[level].move(from: from, to: to, count: nodes)
             }
         }
     }
@@ -260,9 +286,9 @@ final class VersionArena: @unchecked Sendable {
             removedPositions.move(from: source, to: target, count: count)
             removedKnownTimes.move(from: source, to: target, count: count)
         }
-        for lane in lanes {
-            lane.flags.move(from: source, to: target, count: count)
-            if lane.hasWords { lane.words.move(from: source, to: target, count: count) }
+        for index in lanes.indices {
+            lanes[index].flags.move(from: source, to: target, count: count)
+            if lanes[index].hasWords { lanes[index].words.move(from: source, to: target, count: count) }
         }
     }
 
@@ -274,9 +300,9 @@ final class VersionArena: @unchecked Sendable {
         let shift = BlockTree.shift
         let (firstBlock, endBlock) = (version >> shift, owner.count >> shift)
         guard firstBlock < endBlock else { return }
-        for lane in lanes {
-            lane.rebuildSums(base: owner.start >> shift, first: firstBlock, end: endBlock)
-            lane.rebuildExtremes(from: owner.start + version, to: owner.start + owner.count)
+        for index in lanes.indices {
+            lanes[index].rebuildSums(base: owner.start >> shift, first: firstBlock, end: endBlock)
+            lanes[index].rebuildExtremes(from: owner.start + version, to: owner.start + owner.count)
         }
         for block in (owner.start >> shift) + firstBlock..<(owner.start >> shift) + endBlock {
             var position = Int64.min
@@ -302,9 +328,9 @@ final class VersionArena: @unchecked Sendable {
             for node in first..<max(end, first) {
                 combine(lastPositions, level, node, max)
                 combine(lastKnownTimes, level, node, max)
-                for lane in lanes where lane.keepsExtremes {
-                    combine(lane.minima, level, node, min)
-                    combine(lane.maxima, level, node, max)
+                for index in lanes.indices where lanes[index].keepsExtremes {
+                    combine(lanes[index].minima, level, node, min)
+                    combine(lanes[index].maxima, level, node, max)
                 }
             }
             level += 1

@@ -20,11 +20,11 @@ extension ViewState {
 extension VersionArena {
     fileprivate func merge(_ other: VersionArena) {
         evaluationFailures += other.evaluationFailures
+        for (index, lane) in other.lanes.enumerated() where !lane.isAlwaysPresent { lanes[index].isAlwaysPresent = false }
         for (index, lane) in other.lanes.enumerated() where lane.kind == .number {
             widenGroup(of: index, low: lane.format.lowest, high: lane.format.highest)
         }
         if other.tracksRemovals { trackRemovals() }
-        prepareUniqueKeys(adding: other.versionCount)
 
         // Texts are numbered by each state for itself.
         let words = other.lanes.enumerated().map { index, lane -> Slab<UInt64>? in
@@ -46,13 +46,17 @@ extension VersionArena {
         let rows = UnsafeMutableBufferPointer<Int>.allocate(capacity: longest)
         defer { rows.deallocate() }
         let numbers = (0..<other.entityCount).map { internEntity(other.keys.key($0)) }
+        let mayRepeat = Slab<Bool>(capacity: other.slotCapacity)
+        defer { mayRepeat.deallocate() }
+        noteUniqueKeys(other.fingerprints.base, other.slots, mayRepeat.base)
         values.withUnsafeBufferPointer { values in
             guard let values = values.baseAddress else { return }
             let staged = StagedVersions(
                 times: other.times.base, uniqueKeys: other.fingerprints.base, payloads: other.payloads.base,
                 positions: other.positions.base, knownTimes: other.knownTimes.base,
                 removedPositions: other.tracksRemovals ? UnsafePointer(other.removedPositions.base) : nil,
-                removedKnownTimes: other.tracksRemovals ? UnsafePointer(other.removedKnownTimes.base) : nil, lanes: values)
+                removedKnownTimes: other.tracksRemovals ? UnsafePointer(other.removedKnownTimes.base) : nil, lanes: values,
+                mayRepeat: mayRepeat.base)
             for entity in 0..<other.entityCount where other.entities[entity].count > 0 {
                 let source = other.entities[entity]
                 let chosen = UnsafeMutableBufferPointer(rebasing: rows[0..<source.count])
@@ -75,6 +79,14 @@ extension VersionArena {
             rebuildSummaries(removal.entity, from: version)
             return false
         }
+    }
+
+    /// The slots that hold versions.
+    private var slots: [Int] {
+        var slots: [Int] = []
+        slots.reserveCapacity(versionCount)
+        forEachSlot { slots.append($0) }
+        return slots
     }
 
     /// Calls `body` for each slot that holds a version.

@@ -17,6 +17,7 @@ extension ViewState {
                 && zip(questions.entityKeys, plan.entityKeys).allSatisfy { $0.type == $1.type && $0.count == rowCount }
                 && (questions.ownKeys.map { $0.count == rowCount } ?? true),
             "the entity keys of a question are not those of view '\(plan.name)'")
+        if rowCount == 1 { return readOne(questions) }
         let numbers = Slab<Int32>(capacity: rowCount)
         defer { numbers.deallocate() }
         numbers.fill(-1, from: 0, to: rowCount)
@@ -26,30 +27,44 @@ extension ViewState {
         let rows = EntityRows(numbers: numbers, rowCount: rowCount, entityCount: arena.entityCount)
         defer { rows.deallocate() }
         let answers = Answers(steps: arena.program.steps, rowCount: rowCount)
-        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown)
+        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: rowCount)
         defer { reader.deallocate() }
         // Questions are brought into the entities' order and answers back in loops that do nothing else: these wait for
         // memory, and many waits then overlap.
         let times = Slab<Int64>(capacity: rowCount)
         defer { times.deallocate() }
-        for place in 0..<rowCount { times[place] = questions.times[rows.row(place)] }
-        let ownKeys = Slab<Fingerprint>(capacity: questions.ownKeys == nil ? 0 : rowCount)
-        defer { ownKeys.deallocate() }
-        if let given = questions.ownKeys {
-            for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
+        questions.times.withUnsafeBufferPointer { given in
+            for place in 0..<rowCount { times[place] = given[rows.row(place)] }
         }
-        let bearsKeys = questions.ownKeys != nil
+        let ownKeys = questions.ownKeys.map { given in
+            let ownKeys = Slab<Fingerprint>(capacity: rowCount)
+            given.withUnsafeBufferPointer { given in
+                for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
+            }
+            return ownKeys
+        }
+        defer { ownKeys?.deallocate() }
         var index = 0
         while index < rowCount {
             let end = rows.endOfRun(from: index)
             reader.begin(entity: rows.entity(index))
-            for place in index..<end {
-                reader.move(to: times[place], ownKey: bearsKeys ? ownKeys[place] : .none)
-                reader.answer(place, into: answers)
-            }
+            reader.answer(index..<end, times: times.base, ownKeys: ownKeys.map { UnsafePointer($0.base) }, into: answers)
             index = end
         }
         return answers.finish(rows, arena)
+    }
+
+    /// A live read: the same reader, without bringing questions into order.
+    private func readOne(_ questions: FeatureQuestions) -> [Column] {
+        var entity = -1
+        EntityKeyBytes.forEach(questions.entityKeys, rowCount: 1) { _, key in entity = arena.keys.find(key) }
+        let answers = Answers(steps: arena.program.steps, rowCount: 1)
+        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: 1)
+        defer { reader.deallocate() }
+        reader.begin(entity: entity)
+        var (time, ownKey) = (questions.times[0], questions.ownKeys?[0] ?? .none)
+        reader.answer(0..<1, times: &time, ownKeys: &ownKey, into: answers)
+        return answers.finish(nil, arena)
     }
 }
 
@@ -57,14 +72,23 @@ extension ViewState {
 struct Answers {
     private let steps: [ViewProgram.Step]
     private let rowCount: Int
+    /// The words of all steps, and behind them whether each is present: one piece of memory.
     private let values: UnsafeMutablePointer<UInt64>
     private let present: UnsafeMutablePointer<UInt8>
 
     init(steps: [ViewProgram.Step], rowCount: Int) {
         self.steps = steps
         self.rowCount = rowCount
-        values = .allocate(capacity: max(steps.count * rowCount, 1))
-        present = .allocate(capacity: max(steps.count * rowCount, 1))
+        let count = steps.count * rowCount
+        values = .allocate(capacity: max(count + (count + 7) / 8, 1))
+        present = UnsafeMutableRawPointer(values + count).bindMemory(to: UInt8.self, capacity: count)
+    }
+
+    /// Where a step's answers lie, from a place on.
+    @inline(__always) func column(
+        _ step: Int, from place: Int
+    ) -> (values: UnsafeMutablePointer<UInt64>, present: UnsafeMutablePointer<UInt8>) {
+        (values + (step * rowCount + place), present + (step * rowCount + place))
     }
 
     @inline(__always) func set(_ step: Int, _ place: Int, _ word: UInt64) {
@@ -83,28 +107,34 @@ struct Answers {
     }
 
     /// Makes the columns, in row order; the memory is given back.
-    func finish(_ rows: EntityRows, _ arena: VersionArena) -> [Column] {
-        defer {
-            values.deallocate()
-            present.deallocate()
-        }
-        return steps.indices.map { column($0, rows, arena) }
+    ///
+    /// - Parameter rows: nil for a single row.
+    func finish(_ rows: EntityRows?, _ arena: VersionArena) -> [Column] {
+        defer { values.deallocate() }
+        var columns: [Column] = []
+        columns.reserveCapacity(steps.count)
+        for step in steps.indices { columns.append(column(step, rows, arena)) }
+        return columns
     }
 
-    private func column(_ step: Int, _ rows: EntityRows, _ arena: VersionArena) -> Column {
+    private func column(_ step: Int, _ rows: EntityRows?, _ arena: VersionArena) -> Column {
         let words = values + step * rowCount
         let flags = present + step * rowCount
         var validity: Bitmap?
-        if (0..<rowCount).contains(where: { flags[$0] == 0 }) {
+        var all: UInt8 = 1
+        for place in 0..<rowCount { all &= flags[place] }
+        if all == 0 {
             var bits = [UInt64](repeating: ~0, count: (rowCount + 63) / 64)
             for place in 0..<rowCount where flags[place] == 0 {
-                let row = rows.row(place)
+                let row = rows?.row(place) ?? place
                 bits[row >> 6] &= ~(1 << UInt64(row & 63))
             }
             validity = Bitmap(words: bits, count: rowCount)
         }
         func ordered<Element>(_ element: (UInt64) -> Element) -> [Element] {
-            [Element](unsafeUninitializedCapacity: rowCount) { buffer, count in
+            // A literal is made without the detours of a buffer of unknown size.
+            guard let rows else { return [element(words[0])] }
+            return [Element](unsafeUninitializedCapacity: rowCount) { buffer, count in
                 for place in 0..<rowCount { buffer.initializeElement(at: rows.row(place), to: element(words[place])) }
                 count = rowCount
             }

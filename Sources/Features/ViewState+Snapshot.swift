@@ -181,12 +181,15 @@ extension VersionArena {
         let texts = UInt64(texts[program.groups[index]].count)
         let allowed = lane.kind == .bool ? Lane.present | Lane.isTrue : Lane.present
         var isValid = true
+        var isAlwaysPresent = true
         var low = Int.max
         var high = Int.min
         forEachSlot { slot in
             var flag = lane.flags[slot] & ~Lane.removed
             if flag & ~allowed != 0 { isValid = false }
-            if flag & Lane.present != 0 {
+            if flag & Lane.present == 0 {
+                isAlwaysPresent = false
+            } else {
                 switch lane.kind {
                 case .text: if lane.words[slot] >= texts { isValid = false }
                 case .number:
@@ -203,6 +206,7 @@ extension VersionArena {
             lane.flags[slot] = flag
         }
         guard isValid else { throw .malformed(at: offset, what: "a value that its column cannot hold") }
+        lanes[index].isAlwaysPresent = isAlwaysPresent
         if lane.kind == .number, lane.keepsSums { widenGroup(of: index, low: low, high: high) }
     }
 

@@ -46,9 +46,11 @@ extension ViewState {
 
 extension VersionArena {
     fileprivate func fold(_ changes: EventChanges, _ times: [Int64], _ rows: EntityRows, _ batch: LaneBatch) {
-        prepareUniqueKeys(adding: rows.count)
-        let chosen = UnsafeMutableBufferPointer<Int>.allocate(capacity: rows.count)
+        let rowCount = changes.rows.rowCount
+        let chosen = UnsafeMutableBufferPointer<Int>.allocate(capacity: rowCount)
         defer { chosen.deallocate() }
+        let mayRepeat = Slab<Bool>(capacity: rowCount)
+        defer { mayRepeat.deallocate() }
         times.withUnsafeBufferPointer { times in
             changes.uniqueKeys.withUnsafeBufferPointer { uniqueKeys in
                 changes.payloads.withUnsafeBufferPointer { payloads in
@@ -58,9 +60,16 @@ extension VersionArena {
                                 let payloads = payloads.baseAddress, let positions = positions.baseAddress,
                                 let knownTimes = knownTimes.baseAddress
                             else { return }
+                            var additions = 0
+                            for index in 0..<rows.count where rows.entity(index) >= 0 && !changes.isRemoval[rows.row(index)] {
+                                chosen[additions] = rows.row(index)
+                                additions += 1
+                            }
+                            noteUniqueKeys(uniqueKeys, chosen[0..<additions], mayRepeat.base)
                             let staged = StagedVersions(
                                 times: times, uniqueKeys: uniqueKeys, payloads: payloads, positions: positions,
-                                knownTimes: knownTimes, removedPositions: nil, removedKnownTimes: nil, lanes: batch.values)
+                                knownTimes: knownTimes, removedPositions: nil, removedKnownTimes: nil, lanes: batch.values,
+                                mayRepeat: mayRepeat.base)
                             foldRuns(changes, staged, rows, chosen)
                         }
                     }

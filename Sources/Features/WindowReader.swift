@@ -12,64 +12,105 @@ struct WindowReader {
         var isSettled: Bool
     }
 
+    /// A lane's running sums up to a place, moved along from question to question.
+    struct RunningPoint {
+        /// −1 where none are held.
+        var place = -1
+        /// Whether the chunk's sums are found.
+        var isCurrent = false
+        var total = Moments()
+    }
+
     private let arena: VersionArena
-    private let program: ViewProgram
     // Taken from the arena once, so that inner loops do not go through it.
-    private let lanes: UnsafeMutablePointer<Lane>
-    private let times: Slab<Int64>
+    let lanes: UnsafeMutableBufferPointer<Lane>
+    let times: Slab<Int64>
     private let fingerprints: Slab<Fingerprint>
     private let uniqueKeys: UniqueKeyIndex
-    private let edges: Slab<Int64>
-    private let edgeCount: Int
-    private let pointCount: Int
-    private let steps: [ViewProgram.Step]
+    let edgeCount: Int
+    let pointCount: Int
+    let steps: [ViewProgram.Step]
     private let cut: Int64
     private let asKnown: Bool
     private let nearestEdge: Int64
 
-    private var owner = VersionArena.Entity()
-    /// One an edge: the first version not before it.
-    private let edgePlaces: Slab<Int>
+    private(set) var owner = VersionArena.Entity()
     /// Whether nothing is hidden, so that what is live now is what is seen.
     private var isWhole = true
     /// What is seen of the span of all windows; unused while `isWhole`.
     private var stretches: [Stretch] = []
-    /// One a point: the place whose running sums it holds, or −1.
-    private let pointPlaces: Slab<Int>
-    private let pointSums: Slab<Moments>
-    private var wide = WideMoments()
-    private var distinct: DistinctCounter
+    private var wide: WideMoments?
+    private var distinct: DistinctCounter?
 
-    init(_ arena: VersionArena, cut: Int64, asKnown: Bool) {
+    // One piece of memory holds all of the following.
+    private let scratch: UnsafeMutableRawPointer
+    /// One a lane.
+    let narrowLanes: UnsafeMutablePointer<NarrowLane>
+    let edges: UnsafeMutablePointer<Int64>
+    /// One an edge: the first version not before it.
+    let edgePlaces: UnsafeMutablePointer<Int>
+    /// One a point of the program.
+    let points: UnsafeMutablePointer<RunningPoint>
+    /// For each question of a chunk: places by edge, and sums and counts by point.
+    let chunkSize: Int
+    let chunkPlaces: UnsafeMutablePointer<Int>
+    let chunkSums: UnsafeMutablePointer<Int128>
+    let chunkCounts: UnsafeMutablePointer<Int>
+
+    /// - Parameter longestRun: no more questions of one entity come together.
+    init(_ arena: VersionArena, cut: Int64, asKnown: Bool, longestRun: Int) {
         self.arena = arena
-        program = arena.program
+        let program = arena.program
+        lanes = arena.lanes
         times = arena.times
         fingerprints = arena.fingerprints
         uniqueKeys = arena.uniqueKeys
         steps = program.steps
         edgeCount = program.edges.count
         pointCount = program.points.count
-        edges = Slab(capacity: program.edges.count)
-        for (index, edge) in program.edges.enumerated() { edges[index] = edge }
         self.cut = cut
         self.asKnown = asKnown
         nearestEdge = program.edges[program.nearestEdge]
-        lanes = .allocate(capacity: max(arena.lanes.count, 1))
-        for (index, lane) in arena.lanes.enumerated() { (lanes + index).initialize(to: lane) }
-        edgePlaces = Slab(capacity: program.edges.count)
-        pointPlaces = Slab(capacity: program.points.count)
-        pointSums = Slab(capacity: program.points.count)
-        distinct = DistinctCounter()
+        chunkSize = max(min(longestRun, Self.chunkSize), 1)
+
+        var layout = ScratchLayout()
+        let sums = layout.add(Int128.self, pointCount * chunkSize)
+        let points = layout.add(RunningPoint.self, pointCount)
+        let narrowLanes = layout.add(NarrowLane.self, lanes.count)
+        let edges = layout.add(Int64.self, edgeCount)
+        let edgePlaces = layout.add(Int.self, edgeCount)
+        let places = layout.add(Int.self, edgeCount * chunkSize)
+        let counts = layout.add(Int.self, pointCount * chunkSize)
+        scratch = .allocate(byteCount: layout.byteCount, alignment: 16)
+        chunkSums = (scratch + sums).bindMemory(to: Int128.self, capacity: pointCount * chunkSize)
+        self.points = (scratch + points).bindMemory(to: RunningPoint.self, capacity: pointCount)
+        self.narrowLanes = (scratch + narrowLanes).bindMemory(to: NarrowLane.self, capacity: lanes.count)
+        self.edges = (scratch + edges).bindMemory(to: Int64.self, capacity: edgeCount)
+        self.edgePlaces = (scratch + edgePlaces).bindMemory(to: Int.self, capacity: edgeCount)
+        chunkPlaces = (scratch + places).bindMemory(to: Int.self, capacity: edgeCount * chunkSize)
+        chunkCounts = (scratch + counts).bindMemory(to: Int.self, capacity: pointCount * chunkSize)
+
+        self.points.initialize(repeating: RunningPoint(), count: pointCount)
+        for index in lanes.indices { (self.narrowLanes + index).initialize(to: lanes[index].narrow) }
+        for index in 0..<edgeCount { self.edges[index] = program.edges[index] }
     }
 
     func deallocate() {
-        lanes.deallocate()
-        edges.deallocate()
-        edgePlaces.deallocate()
-        pointPlaces.deallocate()
-        pointSums.deallocate()
-        wide.deallocate()
-        distinct.deallocate()
+        scratch.deallocate()
+        wide?.deallocate()
+        distinct?.deallocate()
+    }
+
+    /// Places of arrays in one piece of memory; those of larger alignment come first.
+    private struct ScratchLayout {
+        private(set) var byteCount = 0
+
+        mutating func add<Element>(_ type: Element.Type, _ count: Int) -> Int {
+            let alignment = MemoryLayout<Element>.alignment
+            let start = (byteCount + alignment - 1) & -alignment
+            byteCount = start + count * MemoryLayout<Element>.stride
+            return start
+        }
     }
 
     // MARK: Moving
@@ -77,26 +118,54 @@ struct WindowReader {
     /// Turns to an entity; −1 for one that has no events.
     mutating func begin(entity: Int) {
         owner = entity < 0 ? VersionArena.Entity() : arena.entities[entity]
-        edgePlaces.fill(owner.count, from: 0, to: edgeCount)
-        pointPlaces.fill(-1, from: 0, to: pointCount)
+        for edge in 0..<edgeCount { edgePlaces[edge] = owner.count }
+        for point in 0..<pointCount { points[point].place = -1 }
     }
 
-    /// Turns to a time of the entity.
-    mutating func move(to t: Int64, ownKey: Fingerprint) {
-        for index in 0..<edgeCount {
-            let (difference, overflow) = t.subtractingReportingOverflow(edges[index])
-            edgePlaces[index] = VersionArena.firstVersion(
-                times, notBefore: overflow ? .min : difference, start: owner.start, count: owner.count, near: edgePlaces[index])
+    /// Whether every question of the chunk sees all that is live in its windows.
+    func allSeeAll(_ times: UnsafePointer<Int64>, _ ownKeys: UnsafePointer<Fingerprint>?, _ count: Int) -> Bool {
+        guard owner.positionMax < cut else { return false }
+        if asKnown, owner.lagMax > nearestEdge {
+            for index in 0..<count where owner.knownMax > times[index] { return false }
         }
-        let isSettled =
-            owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
-        let mayHoldOwn = ownKey != .none && mayHoldOwnVersion(ownKey, t)
+        guard let ownKeys else { return true }
+        for index in 0..<count where mayHoldOwn(index, times[index], ownKeys[index]) { return false }
+        return true
+    }
+
+    private func isSettled(_ t: Int64) -> Bool {
+        owner.positionMax < cut && (!asKnown || owner.lagMax <= nearestEdge || owner.knownMax <= t)
+    }
+
+    @inline(__always) private func mayHoldOwn(_ index: Int, _ t: Int64, _ ownKey: Fingerprint) -> Bool {
+        guard ownKey != .none else { return false }
+        let place = chunkPlaces[index]
+        // Most often the row's event stands right there.
+        if place < owner.count, times[owner.start + place] == t, fingerprints[owner.start + place] == ownKey {
+            return uniqueKeys.mayHaveMoved(ownKey)
+        }
+        return mayHoldOwnElsewhere(ownKey, t, from: place)
+    }
+
+    /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
+    private func mayHoldOwnElsewhere(_ key: Fingerprint, _ t: Int64, from place: Int) -> Bool {
+        guard uniqueKeys.mayContain(key) else { return false }
+        if uniqueKeys.mayHaveMoved(key) { return true }
+        let place = arena.firstVersion(of: key, at: t, owner, from: place)
+        return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
+    }
+
+    /// Turns to a question of the chunk.
+    mutating func stand(at index: Int, _ t: Int64, _ ownKey: Fingerprint) {
+        for edge in 0..<edgeCount { edgePlaces[edge] = chunkPlaces[edge * chunkSize + index] }
+        let isSettled = isSettled(t)
+        let mayHoldOwn = mayHoldOwn(index, t, ownKey)
         isWhole = isSettled && !mayHoldOwn
         if isWhole { return }
 
         stretches.removeAll(keepingCapacity: true)
-        var place = edgePlaces[program.farthestEdge]
-        let end = edgePlaces[program.nearestEdge]
+        var place = edgePlaces[arena.program.farthestEdge]
+        let end = edgePlaces[arena.program.nearestEdge]
         while place < end {
             // Up to the next version of the row's own event, which it does not see.
             var stop = end
@@ -111,20 +180,6 @@ struct WindowReader {
             }
             place = stop + 1
         }
-    }
-
-    /// False only if no version of the row's own event lies in a window; see ``UniqueKeyIndex``.
-    private func mayHoldOwnVersion(_ key: Fingerprint, _ t: Int64) -> Bool {
-        guard uniqueKeys.mayContain(key) else { return false }
-        if uniqueKeys.mayHaveMoved(key) { return true }
-        // Most often it stands right there, among few of its time.
-        var near = edgePlaces[0]
-        while near < min(owner.count, edgePlaces[0] + 8), times[owner.start + near] == t {
-            if fingerprints[owner.start + near] == key { return false }
-            near += 1
-        }
-        let place = arena.firstVersion(of: key, at: t, owner, from: edgePlaces[0])
-        return !(place < owner.count && times[owner.start + place] == t && fingerprints[owner.start + place] == key)
     }
 
     private mutating func append(_ start: Int, _ end: Int, isSettled: Bool) {
@@ -174,68 +229,117 @@ struct WindowReader {
 
     // MARK: Answering
 
-    mutating func answer(_ place: Int, into answers: Answers) {
-        for index in 0..<steps.count {
-            let step = steps[index]
-            switch step.function {
-            case .count: answers.set(index, place, UInt64(count(step)))
-            case .sum, .mean, .variance, .stddev: answers.set(index, place, moment(step))
-            case .min, .max:
-                if let key = extreme(step) { answers.set(index, place, key) } else { answers.setMissing(index, place) }
-            case .first, .last:
-                if let word = end(step) { answers.set(index, place, word) } else { answers.setMissing(index, place) }
-            case .distinctCount: answers.set(index, place, UInt64(distinctCount(step)))
-            }
+    /// Answers a step of the question turned to.
+    mutating func answer(_ step: ViewProgram.Step, _ number: Int, _ place: Int, into answers: Answers) {
+        switch step.function {
+        case .count: answers.set(number, place, UInt64(count(step)))
+        case .sum, .mean, .variance, .stddev: answers.set(number, place, moment(step))
+        case .min, .max:
+            if let key = extreme(step) { answers.set(number, place, key) } else { answers.setMissing(number, place) }
+        case .first, .last:
+            if let word = end(step) { answers.set(number, place, word) } else { answers.setMissing(number, place) }
+        case .distinctCount: answers.set(number, place, UInt64(distinctCount(step)))
         }
     }
 
     private mutating func count(_ step: ViewProgram.Step) -> Int {
-        guard lanes[step.first.lane].isNarrow else {
-            collectWide(step)
-            return wide.count
+        let total = count(step.first)
+        guard let second = step.second else { return total }
+        return total + count(second)
+    }
+
+    @inline(__always) private mutating func count(_ piece: ViewProgram.Piece) -> Int {
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        guard isWhole else { return countSeen(piece.lane, far, near) }
+        if isDense(piece.lane) { return near - far }
+        guard lanes[piece.lane].isNarrow else { return liveCount(piece.lane, far, near) }
+        advance(piece.nearPoint, piece.lane, to: near)
+        advance(piece.farPoint, piece.lane, to: far)
+        return points[piece.nearPoint].total.count &- points[piece.farPoint].total.count
+    }
+
+    /// Whether every version of the entity counts in a lane.
+    @inline(__always) func isDense(_ lane: Int) -> Bool {
+        owner.removedCount == 0 && lanes[lane].isAlwaysPresent
+    }
+
+    private func countSeen(_ lane: Int, _ far: Int, _ near: Int) -> Int {
+        var count = 0
+        for stretch in stretches {
+            let start = max(stretch.start, far)
+            let end = min(stretch.end, near)
+            guard start < end else { continue }
+            if stretch.isSettled {
+                count += isDense(lane) ? end - start : liveCount(lane, start, end)
+            } else {
+                for slot in (owner.start + start)..<(owner.start + end)
+                where lanes[lane].flags[slot] & Lane.present != 0 { count += 1 }
+            }
         }
-        return moments(step).count
+        return count
     }
 
     private mutating func moment(_ step: ViewProgram.Step) -> Double? {
         let format = lanes[step.first.lane].format
         if lanes[step.first.lane].isNarrow {
-            let total = moments(step)
             switch step.function {
-            case .sum: return ExactRounding.quotient(total.sum, exponent: format.scale, by: 1)
+            case .sum: return ExactRounding.quotient(sum(step).sum, exponent: format.scale, by: 1)
             case .mean:
+                let total = sum(step)
                 guard total.count > 0 else { return nil }
                 return ExactRounding.quotient(total.sum, exponent: format.scale, by: UInt64(total.count))
-            case .variance: return total.variance(scale: format.scale)
-            default: return total.variance(scale: format.scale).map { $0.squareRoot() }
+            case .variance: return moments(step).variance(scale: format.scale)
+            default: return moments(step).variance(scale: format.scale).map { $0.squareRoot() }
             }
         }
-        collectWide(step)
+        return wideMoment(step, format)
+    }
+
+    private mutating func wideMoment(_ step: ViewProgram.Step, _ format: FixedPointFormat) -> Double? {
+        var total = wide ?? WideMoments()
+        total.clear(format)
+        addWide(step.first, to: &total)
+        if let second = step.second { addWide(second, to: &total) }
+        wide = total
         switch step.function {
-        case .sum: return wide.quotient(format, by: 1)
-        case .mean: return wide.count > 0 ? wide.quotient(format, by: UInt64(wide.count)) : nil
-        case .variance: return wide.variance(format)
-        default: return wide.variance(format).map { $0.squareRoot() }
+        case .sum: return total.quotient(format, by: 1)
+        case .mean: return total.count > 0 ? total.quotient(format, by: UInt64(total.count)) : nil
+        case .variance: return total.variance(format)
+        default: return total.variance(format).map { $0.squareRoot() }
         }
     }
 
-    @inline(__always) private mutating func moments(_ step: ViewProgram.Step) -> Moments {
+    /// The count and sum of a window, without squares.
+    @inline(__always) private mutating func sum(_ step: ViewProgram.Step) -> (count: Int, sum: Int128) {
+        guard isWhole, step.second == nil else {
+            let total = moments(step)
+            return (total.count, total.sum)
+        }
+        let piece = step.first
+        let far = edgePlaces[piece.farEdge]
+        let near = edgePlaces[piece.nearEdge]
+        guard far < near else { return (0, 0) }
+        advance(piece.nearPoint, piece.lane, to: near)
+        advance(piece.farPoint, piece.lane, to: far)
+        let (newer, older) = (points + piece.nearPoint, points + piece.farPoint)
+        return (newer.pointee.total.count &- older.pointee.total.count, newer.pointee.total.sum &- older.pointee.total.sum)
+    }
+
+    private mutating func moments(_ step: ViewProgram.Step) -> Moments {
         var total = moments(step.first)
         if let second = step.second { total.add(moments(second)) }
         return total
     }
 
-    @inline(__always) private mutating func moments(_ piece: ViewProgram.Piece) -> Moments {
+    private mutating func moments(_ piece: ViewProgram.Piece) -> Moments {
         let far = edgePlaces[piece.farEdge]
         let near = edgePlaces[piece.nearEdge]
         if isWhole {
-            if lanes[piece.lane].isAlwaysPresent, owner.removedCount == 0 {
-                var total = Moments()
-                total.count = near - far
-                return total
-            }
-            var total = runningSums(piece.nearPoint, piece.lane, near)
-            total.subtract(runningSums(piece.farPoint, piece.lane, far))
+            advance(piece.nearPoint, piece.lane, to: near)
+            advance(piece.farPoint, piece.lane, to: far)
+            var total = points[piece.nearPoint].total
+            total.subtract(points[piece.farPoint].total)
             return total
         }
         var total = Moments()
@@ -244,59 +348,58 @@ struct WindowReader {
             let end = min(stretch.end, near)
             guard start < end else { continue }
             if stretch.isSettled {
-                total.add(sumsFromBlock(piece.lane, end))
-                total.subtract(sumsFromBlock(piece.lane, start))
+                var before = Moments()
+                sumFromBlock(narrowLanes[piece.lane], start, into: &before)
+                var after = Moments()
+                sumFromBlock(narrowLanes[piece.lane], end, into: &after)
+                total.add(after)
+                total.subtract(before)
             } else {
-                lanes[piece.lane].accumulate(owner.start + start, owner.start + end, mask: Lane.present, into: &total)
+                narrowLanes[piece.lane].accumulate(
+                    owner.start + start, owner.start + end, mask: Lane.present, into: &total)
             }
         }
         return total
     }
 
-    /// What is live before a place, reached from where the point stood or from the block's start, whichever is nearer.
-    @inline(__always) private mutating func runningSums(_ point: Int, _ lane: Int, _ place: Int) -> Moments {
-        let from = pointPlaces[point]
-        if from == place { return pointSums[point] }
-        let result: Moments
-        if from >= 0, abs(place - from) <= place & (BlockTree.fanout - 1) {
-            var moved = Moments()
-            lanes[lane].accumulate(
-                owner.start + min(from, place), owner.start + max(from, place), mask: Lane.present | Lane.removed, into: &moved)
-            var total = pointSums[point]
-            if place > from { total.add(moved) } else { total.subtract(moved) }
-            result = total
-        } else {
-            result = sumsFromBlock(lane, place)
-        }
-        pointPlaces[point] = place
-        pointSums[point] = result
-        return result
+    /// Moves a point's sums, of what is live, to a place: from where it stood or from the block's start, whichever is
+    /// nearer.
+    private func advance(_ number: Int, _ lane: Int, to place: Int) {
+        let point = points + number
+        advance(&point.pointee.total, narrowLanes[lane], from: point.pointee.place, to: place)
+        point.pointee.place = place
     }
 
-    private func sumsFromBlock(_ lane: Int, _ place: Int) -> Moments {
+    @inline(__always) func advance(_ total: inout Moments, _ lane: NarrowLane, from: Int, to place: Int) {
+        guard from != place else { return }
+        if from >= 0, from < place, place &- from <= place & (BlockTree.fanout - 1) {
+            lane.accumulate(owner.start &+ from, owner.start &+ place, mask: Lane.present | Lane.removed, into: &total)
+        } else {
+            sumFromBlock(lane, place, into: &total)
+        }
+    }
+
+    private func sumFromBlock(_ lane: NarrowLane, _ place: Int, into total: inout Moments) {
         let inBlock = place & (BlockTree.fanout - 1)
         let blocks = place >> BlockTree.shift
-        var total = blocks == 0 ? Moments() : lanes[lane].stored((owner.start >> BlockTree.shift) + blocks - 1)
-        lanes[lane].accumulate(
+        if blocks == 0 {
+            total = Moments()
+        } else {
+            lane.load((owner.start >> BlockTree.shift) + blocks - 1, into: &total)
+        }
+        lane.accumulate(
             owner.start + place - inBlock, owner.start + place, mask: Lane.present | Lane.removed, into: &total)
-        return total
     }
 
-    private mutating func collectWide(_ step: ViewProgram.Step) {
-        wide.clear(lanes[step.first.lane].format)
-        addWide(step.first)
-        if let second = step.second { addWide(second) }
-    }
-
-    private mutating func addWide(_ piece: ViewProgram.Piece) {
+    private func addWide(_ piece: ViewProgram.Piece, to wide: inout WideMoments) {
         let far = edgePlaces[piece.farEdge]
         let near = edgePlaces[piece.nearEdge]
-        if isWhole { return addWideLive(piece.lane, far, near) }
+        if isWhole { return addWideLive(piece.lane, far, near, to: &wide) }
         for stretch in stretches {
             let start = max(stretch.start, far)
             let end = min(stretch.end, near)
             if stretch.isSettled {
-                addWideLive(piece.lane, start, end)
+                addWideLive(piece.lane, start, end, to: &wide)
             } else {
                 lanes[piece.lane].accumulate(
                     owner.start + start, owner.start + end, mask: Lane.present, into: &wide, subtracting: false)
@@ -304,7 +407,7 @@ struct WindowReader {
         }
     }
 
-    private mutating func addWideLive(_ lane: Int, _ start: Int, _ end: Int) {
+    private func addWideLive(_ lane: Int, _ start: Int, _ end: Int, to wide: inout WideMoments) {
         guard start < end else { return }
         for (place, subtracting) in [(end, false), (start, true)] {
             let blocks = place >> BlockTree.shift
@@ -465,7 +568,7 @@ extension WindowReader {
     }
 
     private mutating func distinctCount(_ step: ViewProgram.Step) -> Int {
-        var counter = distinct
+        var counter = distinct ?? DistinctCounter()
         counter.clear()
         forEachStretch(step) { number, start, end, isSettled in
             let lane = lanes[number]

@@ -1,7 +1,7 @@
 /// 128 bits that stand for a longer value: a unique key, a payload, a definition.
 ///
 /// Made by the floors above from SHA-256; on this floor it is only stored, ordered and compared.
-public struct Fingerprint: Hashable, Comparable, Sendable {
+public struct Fingerprint: Hashable, Comparable, Sendable, BitwiseCopyable {
     public var high: UInt64
     public var low: UInt64
 
