@@ -47,6 +47,7 @@ extension Platform {
                 isOpen = false
             }
             reader.append(plain, isLast: !isOpen)
+            try limits.check(reader)
             while let rows = try reader.nextRows(limit: endpoint.definition.limits.rows, arrival: world.clock.now()) {
                 try await write(try await score(stream.checked(rows), of: stream, on: endpoint, scope: scope, &report))
             }

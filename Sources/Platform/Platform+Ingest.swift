@@ -109,11 +109,7 @@ extension Platform {
                 isOpen = false
             }
             reader.append(plain, isLast: !isOpen)
-            guard reader.heldBytes <= limits.jsonBytes else {
-                throw PlatformError(
-                    .tooMany, "a JSON array may have \(limits.jsonBytes) bytes, since it is read as a whole",
-                    hint: "send one object a line, as NDJSON, of any length")
-            }
+            try limits.check(reader)
             while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
                 report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
                 guard report.rejected <= limits.deadLettersPerFile else {
@@ -275,6 +271,17 @@ struct RowReader {
             guard isLast, !held.isEmpty else { return nil }
             source = .json([])
             return try parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+        }
+    }
+}
+
+extension Platform.Limits {
+    /// Refuses to hold more of a JSON array than it may have.
+    func check(_ reader: RowReader) throws(PlatformError) {
+        guard reader.heldBytes <= jsonBytes else {
+            throw PlatformError(
+                .tooMany, "a JSON array may have \(jsonBytes) bytes, since it is read as a whole",
+                hint: "send one object a line, as NDJSON, of any length")
         }
     }
 }

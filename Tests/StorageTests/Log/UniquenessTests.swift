@@ -62,6 +62,27 @@ import Testing
         #expect(try log.append([[LogFixture.batch([1], kind: .outcome, amount: 4, expected: [1])]]) == [[[.accepted(2)]]])
     }
 
+    @Test("an append whose first batch is a condition is stored as a whole or not at all")
+    func condition() throws {
+        var log = try fixture.open()
+        func event(_ ids: [Int], amount: Double = 1) -> RecordBatch {
+            var batch = LogFixture.batch(ids, amount: amount)
+            batch.isCondition = true
+            return batch
+        }
+        func prediction(_ id: Int) -> RecordBatch { LogFixture.batch([id], kind: .prediction, stream: "predictions") }
+        #expect(try log.append([[event([1]), prediction(1)]]) == [[[.accepted(0)], [.accepted(1)]]])
+        // The same event again has no effect, and is no reason to refuse what comes with it.
+        #expect(try log.append([[event([1]), prediction(2)]]) == [[[.duplicate(of: 0)], [.accepted(2)]]])
+        let refused = Disposition.conflict(with: 0)
+        #expect(try log.append([[event([2, 1], amount: 5), prediction(3)]]) == [[[refused, refused], [refused]]])
+        #expect(log.end == 3)
+        #expect(try log.current(of: [LogFixture.key(2), LogFixture.key(3, "predictions")]) == [nil, nil])
+        // Of two in one group, the first is taken; within one batch, a key has one payload.
+        #expect(try log.append([[event([4])], [event([4], amount: 9), prediction(4)], [event([5]), prediction(5)]])
+            == [[[.accepted(3)]], [[.conflict(with: 3)], [.conflict(with: 3)]], [[.accepted(4)], [.accepted(5)]]])
+    }
+
     @Test("rows see the rows before them in the same append and in the same group")
     func withinOneAppend() throws {
         var log = try fixture.open()
