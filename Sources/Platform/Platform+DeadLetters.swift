@@ -72,7 +72,9 @@ extension Platform {
     ) throws -> ContractRows? {
         guard let header = origin.header else {
             var reader = LineReader()
-            for row in rows { reader.append(row + [0x0A]) }
+            // An item of a JSON array may span lines. Between its tokens a line end is a space, and within a text none can
+            // stand, for then the array as a whole had been refused.
+            for row in rows { reader.append(row.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 } + [0x0A]) }
             reader.finish()
             let lines = reader.nextLines(limit: rows.count)
             return lines.isEmpty ? nil : stream.parser.parse(lines, arrival: world.clock.now())
