@@ -37,6 +37,9 @@ public struct StreamContract: Hashable, Sendable {
     public var schema: Schema {
         Schema(fields.map { Field($0.name, $0.type, isOptional: $0.isOptional) })
     }
+
+    /// The names of the fields that an input bears: all but the time of arrival.
+    var inputNames: [String] { fields.map(\.name).filter { !isTimedByArrival || $0 != eventTime } }
 }
 
 /// One field of a stream's contract.

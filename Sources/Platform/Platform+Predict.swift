@@ -74,8 +74,8 @@ extension Platform {
         let parser = request.appends ? stream.parser : stream.askedParser
         let now = world.clock.now()
         let parsed = try parser.parse(
-            jsonBody: request.rows(eventTime: stream.contract.eventTime, now: now), itemLimit: endpoint.definition.limits.rows,
-            arrival: now)
+            jsonBody: request.rows(eventTime: stream.contract.isTimedByArrival ? nil : stream.contract.eventTime, now: now),
+            itemLimit: endpoint.definition.limits.rows, arrival: now)
         let checked = stream.checked(parsed)
         if let letter = checked.deadLetters.first {
             throw PlatformError(

@@ -89,12 +89,12 @@ struct PredictionRequest {
     }
 
     /// The rows as one JSON array, each with an event time.
-    func rows(eventTime: String, now: Timestamp) -> [UInt8] {
+    func rows(eventTime: String?, now: Timestamp) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginArray()
         for instance in instances {
             var row = instance
-            if row[eventTime] == nil || row[eventTime]?.isNull == true { row[eventTime] = .string("\(now)") }
+            if let eventTime, row[eventTime]?.isNull ?? true { row[eventTime] = .string("\(now)") }
             JSONValue.object(row).write(into: &writer)
         }
         writer.endArray()

@@ -33,7 +33,10 @@ struct StreamRuntime: Sendable {
         let zone = definition.timeZone
         parser = try ContractParser(definition.contract, localTime: { zone.timestamp(of: $0) })
         askedParser = try ContractParser(definition.contract.asked, localTime: { zone.timestamp(of: $0) })
-        fingerprints = RowFingerprints(stream: definition.name, schema: parser.schema, unique: definition.contract.unique)
+        let contract = definition.contract
+        fingerprints = RowFingerprints(
+            stream: definition.name, schema: parser.schema, unique: contract.unique,
+            arrivalField: contract.isTimedByArrival ? contract.eventTime : nil)
     }
 
     /// Moves the rows that fail a declared check to the dead letters.

@@ -9,14 +9,19 @@ public struct RowFingerprints: Sendable {
     private let keyRows: CanonicalRows?
     private let keyIndices: [Int]
     private let payloadRows: CanonicalRows
+    private let payloadIndices: [Int]
     private let keyPrefix: [UInt8]
     private let payloadPrefix: [UInt8]
 
-    /// - Parameter unique: the fields that together identify an event; empty if none do.
-    public init(stream: String, schema: Schema, unique: [String]) {
+    /// - Parameters:
+    ///   - unique: the fields that together identify an event; empty if none do.
+    ///   - arrivalField: the field that is filled at arrival; no part of the payload, so that the same row sent
+    ///     again is the same.
+    public init(stream: String, schema: Schema, unique: [String], arrivalField: String? = nil) {
         keyIndices = unique.compactMap { schema.index(of: $0) }
         keyRows = keyIndices.isEmpty ? nil : CanonicalRows(Schema(keyIndices.map { schema.fields[$0] }))
-        payloadRows = CanonicalRows(schema)
+        payloadIndices = schema.fields.indices.filter { schema.fields[$0].name != arrivalField }
+        payloadRows = CanonicalRows(Schema(payloadIndices.map { schema.fields[$0] }))
         keyPrefix = Self.prefix("key", stream)
         payloadPrefix = Self.prefix("payload", stream)
     }
@@ -45,11 +50,14 @@ public struct RowFingerprints: Sendable {
 
     /// The fingerprint of each row's payload.
     public func payloads(of rows: Frame) -> [Fingerprint] {
+        let payload = Frame(
+            Schema(payloadIndices.map { rows.schema.fields[$0] }), payloadIndices.map { rows.columns[$0] },
+            rowCount: rows.rowCount)
         var writer = ByteWriter(reserving: 256)
         return (0..<rows.rowCount).map { row in
             writer.removeAll(keepingCapacity: true)
             writer.write(contentsOf: payloadPrefix)
-            payloadRows.write(row, of: rows, into: &writer)
+            payloadRows.write(row, of: payload, into: &writer)
             return Fingerprint(sha256Of: writer.bytes)
         }
     }

@@ -50,6 +50,8 @@ public struct ContractParser: Sendable {
     private let readers: [FieldReader]
     private let eventTime: Int
     private let objects: ObjectRows
+    /// Of each field of the contract, its cell in a row of `objects`; nil for the time of arrival, which no input bears.
+    private let objectCells: [Int?]
 
     /// - Parameter localTime: the moment at which the clocks of the contract's zone show a date; nil if they never do,
     ///   which makes the value a bad time. The default reads UTC.
@@ -64,7 +66,9 @@ public struct ContractParser: Sendable {
         schema = contract.schema
         readers = contract.fields.map { FieldReader($0, localTime: localTime, limits: limits) }
         eventTime = contract.fields.firstIndex { $0.name == contract.eventTime } ?? 0
-        objects = ObjectRows(keys: contract.fields.map(\.name))
+        let names = contract.inputNames
+        objects = ObjectRows(keys: names)
+        objectCells = contract.fields.map { names.firstIndex(of: $0.name) }
     }
 
     private static func check(_ contract: StreamContract) throws(IngestionError) {
@@ -114,7 +118,7 @@ public struct ContractParser: Sendable {
     ///   and `ignoringUnknown` is not set.
     public func columns(of header: [String], ignoringUnknown: Bool = false) throws(IngestionError) -> Columns
     {
-        let names = contract.fields.map(\.name)
+        let names = contract.inputNames
         let unknown = header.filter { !names.contains($0) }
         if let first = unknown.first, !ignoringUnknown {
             let free = names.filter { !header.contains($0) }
@@ -125,8 +129,9 @@ public struct ContractParser: Sendable {
             throw IngestionError(
                 .badHeader, "stream '\(contract.stream)' has no field '\(first)'\(others)", hint: hint)
         }
-        let cells = names.map { header.firstIndex(of: $0) }
-        for (field, cell) in zip(contract.fields, cells) where cell == nil && !field.isOptional {
+        let cells = contract.fields.map { names.contains($0.name) ? header.firstIndex(of: $0.name) : nil }
+        for (field, cell) in zip(contract.fields, cells)
+        where cell == nil && !field.isOptional && names.contains(field.name) {
             if field.clean.contains(where: { if case .fill = $0 { true } else { false } }) { continue }
             let hint =
                 NearestName.of(field.name, among: unknown).map { "the header has '\($0)'" }
@@ -141,7 +146,8 @@ public struct ContractParser: Sendable {
 
     /// Holds the rows of a table to the contract.
     ///
-    /// - Parameter arrival: when they came, for `ahead`; nil checks no time against it.
+    /// - Parameter arrival: when they came, for `ahead` and for streams timed by arrival; nil checks no time against it.
+    ///   Of a stream timed by arrival it must be given.
     /// - Precondition: `columns` are of the rows' header.
     public func parse(_ rows: TextRows, columns: Columns, arrival: Timestamp? = nil) -> ContractRows {
         precondition(rows.width == columns.width, "the columns are of another header")
@@ -150,7 +156,7 @@ public struct ContractParser: Sendable {
 
     /// Holds lines of JSON, an object each, to the contract; every unknown key is a fault.
     public func parse(_ lines: LineReader.Lines, arrival: Timestamp? = nil) -> ContractRows {
-        parse(objects.rows(of: lines), cells: Array(contract.fields.indices), arrival: arrival)
+        parse(objects.rows(of: lines), cells: objectCells, arrival: arrival)
     }
 
     /// Holds the items of one JSON array, or one object, to the contract.
@@ -161,7 +167,7 @@ public struct ContractParser: Sendable {
         jsonBody: [UInt8], itemLimit: Int, arrival: Timestamp? = nil
     ) throws(IngestionError) -> ContractRows {
         parse(
-            try objects.rows(ofArray: jsonBody, itemLimit: itemLimit), cells: Array(contract.fields.indices),
+            try objects.rows(ofArray: jsonBody, itemLimit: itemLimit), cells: objectCells,
             arrival: arrival)
     }
 
@@ -172,6 +178,11 @@ public struct ContractParser: Sendable {
         var repairs: [ContractRows.Repair] = []
         var repairedRows: Set<Int> = []
         for (index, reader) in readers.enumerated() {
+            if index == eventTime, contract.isTimedByArrival {
+                guard let arrival else { preconditionFailure("rows of a stream timed by arrival need its time") }
+                columns.append(Column(repeating: .timestamp(arrival), type: .timestamp, count: rows.count))
+                continue
+            }
             var output = reader.read(rows, column: cells[index])
             if index == eventTime, let arrival { checkAhead(&output, arrival: arrival) }
             columns.append(reader.filled(output.column))
