@@ -7,8 +7,7 @@ extension ViewState {
     ///   missing where the window holds nothing to aggregate, or the result exceeds Double's range. A zero sum, mean or
     ///   variance is +0.0.
     /// - Complexity: a question costs O(log *n*) for its entity's *n* versions, amortised O(1) for an entity's questions in
-    ///   ascending time; `distinctCount` is linear in what its window holds, or in what entered and left it since the
-    ///   entity's question before. Where the cut or `asKnown` hides changes of an entity, the blocks of
+    ///   ascending time; `distinctCount` is linear in what its window holds. Where the cut or `asKnown` hides changes of an entity, the blocks of
     ///   32 versions that hold them are read version by version.
     public func read(_ questions: FeatureQuestions) -> [Column] {
         let rowCount = questions.times.count
