@@ -8,7 +8,7 @@ struct EntityRows {
 
     /// - Parameter numbers: the entity of each row, −1 for none.
     /// - Parameter missing: whether rows without an entity come too, as entity −1, at the end.
-    init(numbers: Slab<Int32>, rowCount: Int, entityCount: Int) {
+    init(numbers: UnsafePointer<Int32>, rowCount: Int, entityCount: Int) {
         packed = Slab(capacity: rowCount)
         count = rowCount
         // An unsigned −1 is the greatest number, so rows without an entity come last.

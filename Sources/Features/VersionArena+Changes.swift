@@ -192,9 +192,9 @@ extension VersionArena {
     ///
     /// In a loop of its own: every key waits for memory, and so the waits overlap.
     func noteUniqueKeys(
-        _ keys: UnsafePointer<Fingerprint>, _ rows: some Collection<Int>, _ mayRepeat: UnsafeMutablePointer<Bool>
+        _ keys: UnsafePointer<Fingerprint>, _ rows: some Sequence<Int>, count: Int, _ mayRepeat: UnsafeMutablePointer<Bool>
     ) {
-        prepareUniqueKeys(adding: rows.count)
+        prepareUniqueKeys(adding: count)
         var index = uniqueKeys
         for row in rows { mayRepeat[row] = index.insert(keys[row]) }
         uniqueKeys = index

@@ -70,6 +70,8 @@ final class VersionArena: @unchecked Sendable {
     @exclusivity(unchecked) var versionCount = 0
     @exclusivity(unchecked) var removedCount = 0
     @exclusivity(unchecked) var evaluationFailures = 0
+    /// Versions moved, and versions summarised: what folding costs beyond writing each version once.
+    @exclusivity(unchecked) private(set) var stepCount = 0
 
     /// `freeMarks` counts in these.
     static let regionMin = 4
@@ -113,6 +115,7 @@ final class VersionArena: @unchecked Sendable {
         versionCount = other.versionCount
         removedCount = other.removedCount
         evaluationFailures = other.evaluationFailures
+        stepCount = other.stepCount
     }
 
     func copy() -> VersionArena { VersionArena(copying: self) }
@@ -277,6 +280,7 @@ final class VersionArena: @unchecked Sendable {
     /// Moves versions without their summaries.
     func moveVersions(from source: Int, to target: Int, count: Int) {
         guard count > 0, source != target else { return }
+        stepCount &+= count
         times.move(from: source, to: target, count: count)
         fingerprints.move(from: source, to: target, count: count)
         payloads.move(from: source, to: target, count: count)
@@ -300,6 +304,7 @@ final class VersionArena: @unchecked Sendable {
         let shift = BlockTree.shift
         let (firstBlock, endBlock) = (version >> shift, owner.count >> shift)
         guard firstBlock < endBlock else { return }
+        stepCount &+= (endBlock - firstBlock) << shift
         for index in lanes.indices {
             lanes[index].rebuildSums(base: owner.start >> shift, first: firstBlock, end: endBlock)
             lanes[index].rebuildExtremes(from: owner.start + version, to: owner.start + owner.count)

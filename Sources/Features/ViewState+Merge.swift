@@ -48,7 +48,7 @@ extension VersionArena {
         let numbers = (0..<other.entityCount).map { internEntity(other.keys.key($0)) }
         let mayRepeat = Slab<Bool>(capacity: other.slotCapacity)
         defer { mayRepeat.deallocate() }
-        noteUniqueKeys(other.fingerprints.base, other.slots, mayRepeat.base)
+        noteUniqueKeys(other.fingerprints.base, other.slots, count: other.versionCount, mayRepeat.base)
         values.withUnsafeBufferPointer { values in
             guard let values = values.baseAddress else { return }
             let staged = StagedVersions(

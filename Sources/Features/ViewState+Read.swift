@@ -7,8 +7,7 @@ extension ViewState {
     ///   missing where the window holds nothing to aggregate, or the result exceeds Double's range. A zero sum, mean or
     ///   variance is +0.0.
     /// - Complexity: a question costs O(log *n*) for its entity's *n* versions, amortised O(1) for an entity's questions in
-    ///   ascending time; `distinctCount` is linear in what its window holds, or in what entered and left it since the
-    ///   entity's question before. Where the cut or `asKnown` hides changes of an entity, the blocks of
+    ///   ascending time; `distinctCount` is linear in what its window holds. Where the cut or `asKnown` hides changes of an entity, the blocks of
     ///   32 versions that hold them are read version by version.
     public func read(_ questions: FeatureQuestions) -> [Column] {
         let rowCount = questions.times.count
@@ -24,35 +23,48 @@ extension ViewState {
         EntityKeyBytes.forEach(questions.entityKeys, rowCount: rowCount) { row, key in
             numbers[row] = Int32(truncatingIfNeeded: arena.keys.find(key))
         }
-        let rows = EntityRows(numbers: numbers, rowCount: rowCount, entityCount: arena.entityCount)
-        defer { rows.deallocate() }
-        let answers = Answers(steps: arena.program.steps, rowCount: rowCount)
-        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: rowCount)
+        var columns = arena.program.steps.map { AnswerColumn($0, rowCount: rowCount) }
+        // Rows are taken in parts, so that what a part needs stays near the processor.
+        let part = min(rowCount, Self.rowsTogether)
+        let answers = Answers(steps: arena.program.steps, rowCount: part)
+        defer { answers.deallocate() }
+        var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: part)
         defer { reader.deallocate() }
-        // Questions are brought into the entities' order and answers back in loops that do nothing else: these wait for
-        // memory, and many waits then overlap.
-        let times = Slab<Int64>(capacity: rowCount)
+        let times = Slab<Int64>(capacity: part)
         defer { times.deallocate() }
-        questions.times.withUnsafeBufferPointer { given in
-            for place in 0..<rowCount { times[place] = given[rows.row(place)] }
-        }
-        let ownKeys = questions.ownKeys.map { given in
-            let ownKeys = Slab<Fingerprint>(capacity: rowCount)
-            given.withUnsafeBufferPointer { given in
-                for place in 0..<rowCount { ownKeys[place] = given[rows.row(place)] }
-            }
-            return ownKeys
-        }
+        let ownKeys = questions.ownKeys.map { _ in Slab<Fingerprint>(capacity: part) }
         defer { ownKeys?.deallocate() }
-        var index = 0
-        while index < rowCount {
-            let end = rows.endOfRun(from: index)
-            reader.begin(entity: rows.entity(index))
-            reader.answer(index..<end, times: times.base, ownKeys: ownKeys.map { UnsafePointer($0.base) }, into: answers)
-            index = end
+        for first in stride(from: 0, to: rowCount, by: Self.rowsTogether) {
+            let rows = EntityRows(
+                numbers: numbers.base + first, rowCount: min(part, rowCount - first), entityCount: arena.entityCount)
+            defer { rows.deallocate() }
+            // Questions are brought into the entities' order and answers back in loops that do nothing else: these wait
+            // for memory, and many waits then overlap.
+            questions.times.withUnsafeBufferPointer { given in
+                for place in 0..<rows.count { times[place] = given[first + rows.row(place)] }
+            }
+            if let ownKeys, let given = questions.ownKeys {
+                given.withUnsafeBufferPointer { given in
+                    for place in 0..<rows.count { ownKeys[place] = given[first + rows.row(place)] }
+                }
+            }
+            var index = 0
+            while index < rows.count {
+                let end = rows.endOfRun(from: index)
+                reader.begin(entity: rows.entity(index))
+                reader.answer(index..<end, times: times.base, ownKeys: ownKeys.map { UnsafePointer($0.base) }, into: answers)
+                index = end
+            }
+            for step in columns.indices {
+                let (values, present) = answers.column(step, from: 0)
+                columns[step].write(values, present, rows, from: first)
+            }
         }
-        return answers.finish(rows, arena)
+        return columns.map { $0.finish(arena) }
     }
+
+    /// Rows of a batch whose questions are grouped by entity at a time.
+    private static let rowsTogether = 1 << 18
 
     /// A live read: the same reader, without bringing questions into order.
     private func readOne(_ questions: FeatureQuestions) -> [Column] {
@@ -64,7 +76,8 @@ extension ViewState {
         reader.begin(entity: entity)
         var (time, ownKey) = (questions.times[0], questions.ownKeys?[0] ?? .none)
         reader.answer(0..<1, times: &time, ownKeys: &ownKey, into: answers)
-        return answers.finish(nil, arena)
+        defer { answers.deallocate() }
+        return answers.row(arena)
     }
 }
 
@@ -106,49 +119,98 @@ struct Answers {
         present[step * rowCount + place] = 0
     }
 
-    /// Makes the columns, in row order; the memory is given back.
-    ///
-    /// - Parameter rows: nil for a single row.
-    func finish(_ rows: EntityRows?, _ arena: VersionArena) -> [Column] {
-        defer { values.deallocate() }
+    /// The columns of a single row.
+    func row(_ arena: VersionArena) -> [Column] {
         var columns: [Column] = []
         columns.reserveCapacity(steps.count)
-        for step in steps.indices { columns.append(column(step, rows, arena)) }
+        for (index, step) in steps.enumerated() {
+            let word = values[index]
+            let validity = present[index] == 1 ? nil : Bitmap(repeating: false, count: 1)
+            // A literal is made without the detours of an array of any size.
+            switch step.type {
+            case .int64: columns.append(Column(.int64([Int64(bitPattern: word)]), validity: validity))
+            case .timestamp: columns.append(Column(.timestamp([Int64(bitPattern: word)]), validity: validity))
+            case .float64: columns.append(Column(.float64([Double(bitPattern: word)]), validity: validity))
+            case .bool, .string:
+                var column = AnswerColumn(step, rowCount: 1)
+                column.set(0, word, isPresent: present[index] == 1)
+                columns.append(column.finish(arena))
+            }
+        }
         return columns
     }
 
-    private func column(_ step: Int, _ rows: EntityRows?, _ arena: VersionArena) -> Column {
-        let words = values + step * rowCount
-        let flags = present + step * rowCount
-        var validity: Bitmap?
+    func deallocate() { values.deallocate() }
+}
+
+/// One feature's answers in row order, until they become a column.
+private struct AnswerColumn {
+    let step: ViewProgram.Step
+    let rowCount: Int
+    // One of the three is in use, by the step's type.
+    private var integers: [Int64] = []
+    private var numbers: [Double] = []
+    private var words: [UInt64] = []
+    /// One bit a row, clear where missing; empty while none is.
+    private var validity: [UInt64] = []
+
+    init(_ step: ViewProgram.Step, rowCount: Int) {
+        self.step = step
+        self.rowCount = rowCount
+        switch step.type {
+        case .int64, .timestamp: integers = Array(repeating: 0, count: rowCount)
+        case .float64: numbers = Array(repeating: 0, count: rowCount)
+        case .bool, .string: words = Array(repeating: 0, count: rowCount)
+        }
+    }
+
+    /// Brings a part's answers, whose rows start at `first`, into row order.
+    mutating func write(
+        _ values: UnsafePointer<UInt64>, _ present: UnsafePointer<UInt8>, _ rows: EntityRows, from first: Int
+    ) {
+        switch step.type {
+        case .int64, .timestamp:
+            integers.withUnsafeMutableBufferPointer { target in
+                for place in 0..<rows.count { target[first + rows.row(place)] = Int64(bitPattern: values[place]) }
+            }
+        case .float64:
+            numbers.withUnsafeMutableBufferPointer { target in
+                for place in 0..<rows.count { target[first + rows.row(place)] = Double(bitPattern: values[place]) }
+            }
+        case .bool, .string:
+            words.withUnsafeMutableBufferPointer { target in
+                for place in 0..<rows.count { target[first + rows.row(place)] = values[place] }
+            }
+        }
         var all: UInt8 = 1
-        for place in 0..<rowCount { all &= flags[place] }
-        if all == 0 {
-            var bits = [UInt64](repeating: ~0, count: (rowCount + 63) / 64)
-            for place in 0..<rowCount where flags[place] == 0 {
-                let row = rows?.row(place) ?? place
-                bits[row >> 6] &= ~(1 << UInt64(row & 63))
-            }
-            validity = Bitmap(words: bits, count: rowCount)
-        }
-        func ordered<Element>(_ element: (UInt64) -> Element) -> [Element] {
-            // A literal is made without the detours of a buffer of unknown size.
-            guard let rows else { return [element(words[0])] }
-            return [Element](unsafeUninitializedCapacity: rowCount) { buffer, count in
-                for place in 0..<rowCount { buffer.initializeElement(at: rows.row(place), to: element(words[place])) }
-                count = rowCount
-            }
-        }
-        switch steps[step].type {
-        case .int64: return Column(.int64(ordered { Int64(bitPattern: $0) }), validity: validity)
-        case .timestamp: return Column(.timestamp(ordered { Int64(bitPattern: $0) }), validity: validity)
-        case .float64: return Column(.float64(ordered { Double(bitPattern: $0) }), validity: validity)
-        case .bool: return Column(.bool(Bitmap(ordered { $0 == 1 })), validity: validity)
+        for place in 0..<rows.count { all &= present[place] }
+        guard all == 0 else { return }
+        for place in 0..<rows.count where present[place] == 0 { noteMissing(first + rows.row(place)) }
+    }
+
+    /// Sets a row of a bool or a text.
+    mutating func set(_ row: Int, _ word: UInt64, isPresent: Bool) {
+        words[row] = word
+        if !isPresent { noteMissing(row) }
+    }
+
+    private mutating func noteMissing(_ row: Int) {
+        if validity.isEmpty { validity = Array(repeating: ~0, count: (rowCount + 63) / 64) }
+        validity[row >> 6] &= ~(1 << UInt64(row & 63))
+    }
+
+    func finish(_ arena: VersionArena) -> Column {
+        let validity = validity.isEmpty ? nil : Bitmap(words: validity, count: rowCount)
+        switch step.type {
+        case .int64: return Column(.int64(integers), validity: validity)
+        case .timestamp: return Column(.timestamp(integers), validity: validity)
+        case .float64: return Column(.float64(numbers), validity: validity)
+        case .bool: return Column(.bool(Bitmap(words.lazy.map { $0 == 1 })), validity: validity)
         case .string:
-            let texts = arena.texts[arena.program.groups[steps[step].first.lane]]
+            let texts = arena.texts[arena.program.groups[step.first.lane]]
             var strings = StringStorage()
             strings.reserveCapacity(rows: rowCount, bytes: 0)
-            for (row, word) in ordered({ $0 }).enumerated() {
+            for (row, word) in words.enumerated() {
                 if validity?[row] ?? true {
                     strings.append(utf8: texts.key(Int(word)))
                 } else {

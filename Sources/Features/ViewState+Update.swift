@@ -36,7 +36,7 @@ extension ViewState {
             numbers[row] = Int32(truncatingIfNeeded: arena.internEntity(key))
         }
         let batch = LaneBatch(changes.rows, plan, arena)
-        let rows = EntityRows(numbers: numbers, rowCount: rowCount, entityCount: arena.entityCount)
+        let rows = EntityRows(numbers: numbers.base, rowCount: rowCount, entityCount: arena.entityCount)
         numbers.deallocate()
         arena.fold(changes, times, rows, batch)
         rows.deallocate()
@@ -60,12 +60,8 @@ extension VersionArena {
                                 let payloads = payloads.baseAddress, let positions = positions.baseAddress,
                                 let knownTimes = knownTimes.baseAddress
                             else { return }
-                            var additions = 0
-                            for index in 0..<rows.count where rows.entity(index) >= 0 && !changes.isRemoval[rows.row(index)] {
-                                chosen[additions] = rows.row(index)
-                                additions += 1
-                            }
-                            noteUniqueKeys(uniqueKeys, chosen[0..<additions], mayRepeat.base)
+                            noteUniqueKeys(
+                                uniqueKeys, (0..<rowCount).lazy.filter { !changes.isRemoval[$0] }, count: rowCount, mayRepeat.base)
                             let staged = StagedVersions(
                                 times: times, uniqueKeys: uniqueKeys, payloads: payloads, positions: positions,
                                 knownTimes: knownTimes, removedPositions: nil, removedKnownTimes: nil, lanes: batch.values,
