@@ -29,7 +29,7 @@ struct ProblemTests {
         Row(error: PlatformError(.invalid, "m"), status: 400, code: "invalid"),
         Row(error: PlatformError(.conflict, "m"), status: 409, code: "conflict"),
         Row(error: PlatformError(.held, "m"), status: 423, code: "project_held"),
-        Row(error: PlatformError(.tooMany, "m"), status: 429, code: "limit_reached"),
+        Row(error: PlatformError(.tooMany, "m"), status: 413, code: "limit_reached"),
         Row(error: PlatformError(.gateFailed, "m"), status: 422, code: "gate_failed"),
         Row(error: PlatformError(.unavailable, "m"), status: 503, code: "unavailable"),
         Row(error: PlatformError(.damaged, "m"), status: 500, code: "damaged"),
