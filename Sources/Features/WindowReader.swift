@@ -29,7 +29,7 @@ struct WindowReader {
     private let uniqueKeys: UniqueKeyIndex
     let edgeCount: Int
     let pointCount: Int
-    let steps: [ViewProgram.Step]
+    let steps: UnsafeMutableBufferPointer<ViewProgram.Step>
     private let cut: Int64
     private let asKnown: Bool
     private let nearestEdge: Int64
@@ -65,7 +65,7 @@ struct WindowReader {
         times = arena.times
         fingerprints = arena.fingerprints
         uniqueKeys = arena.uniqueKeys
-        steps = program.steps
+        steps = arena.steps
         edgeCount = program.edges.count
         pointCount = program.points.count
         self.cut = cut
@@ -261,7 +261,7 @@ struct WindowReader {
 
     /// Whether every version of the entity counts in a lane.
     @inline(__always) func isDense(_ lane: Int) -> Bool {
-        owner.removedCount == 0 && lanes[lane].isAlwaysPresent
+        owner.removedCount == 0 && narrowLanes[lane].isAlwaysPresent
     }
 
     private func countSeen(_ lane: Int, _ far: Int, _ near: Int) -> Int {
