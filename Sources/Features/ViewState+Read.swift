@@ -125,7 +125,7 @@ struct Answers {
         columns.reserveCapacity(steps.count)
         for index in 0..<steps.count {
             let word = values[index]
-            let validity = present[index] == 1 ? nil : Bitmap(repeating: false, count: 1)
+            let validity = present[index] == 1 ? nil : Bitmap(words: [0], count: 1)
             // A literal is made without the detours of an array of any size.
             switch steps[index].type {
             case .int64: columns.append(Column(.int64([Int64(bitPattern: word)]), validity: validity))

@@ -37,7 +37,7 @@ extension WindowReader {
     }
 
     /// Whether a step is answered for a chunk at a time where nothing is hidden.
-    private func isColumnwise(_ number: Int) -> Bool {
+    @inline(__always) private func isColumnwise(_ number: Int) -> Bool {
         guard steps[number].second == nil, narrowLanes[steps[number].first.lane].isNarrow else { return false }
         switch steps[number].function {
         case .count, .sum, .mean: return true
@@ -45,7 +45,8 @@ extension WindowReader {
         }
     }
 
-    private func answerColumn(_ number: Int, _ places: Range<Int>, _ answers: Answers) {
+    // Mutating, though nothing changes: the reader is then not copied for the call.
+    private mutating func answerColumn(_ number: Int, _ places: Range<Int>, _ answers: Answers) {
         let (function, piece) = (steps[number].function, steps[number].first)
         let count = places.count
         let (far, near) = (chunkPlaces + piece.farEdge * chunkSize, chunkPlaces + piece.nearEdge * chunkSize)
@@ -84,7 +85,7 @@ extension WindowReader {
     }
 
     /// Finds an edge's place for every question of a chunk; for ascending times it only walks on.
-    private func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
+    private mutating func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
         var place = edgePlaces[edge]
         var last = Int64.max
         let distance = edges[edge]
@@ -110,7 +111,7 @@ extension WindowReader {
     }
 
     /// Finds a point's running sums for every question of a chunk, once.
-    private func movePoint(_ point: Int, _ lane: Int, _ places: UnsafePointer<Int>, _ count: Int) {
+    private mutating func movePoint(_ point: Int, _ lane: Int, _ places: UnsafePointer<Int>, _ count: Int) {
         guard !points[point].isCurrent else { return }
         let (sums, counts) = (chunkSums + point * chunkSize, chunkCounts + point * chunkSize)
         let lane = narrowLanes[lane]
