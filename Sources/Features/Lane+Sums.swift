@@ -3,7 +3,7 @@ extension Lane {
     var narrow: NarrowLane {
         NarrowLane(
             flags: flags.base, words: words.base, counts: counts.base, sums: sums.base, squares: squares.base, kind: kind,
-            keepsSums: keepsSums, keepsSquares: keepsSquares, scale: format.scale)
+            isNarrow: isNarrow, isAlwaysPresent: isAlwaysPresent, keepsSums: keepsSums, keepsSquares: keepsSquares, scale: format.scale)
     }
 
     /// The same in a wide format; only lanes of numbers have one.

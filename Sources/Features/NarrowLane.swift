@@ -8,6 +8,9 @@ struct NarrowLane {
     let sums: UnsafePointer<UInt64>
     let squares: UnsafePointer<UInt64>
     let kind: Lane.Kind
+    /// Whether the lane's format is narrow at all.
+    let isNarrow: Bool
+    let isAlwaysPresent: Bool
     let keepsSums: Bool
     let keepsSquares: Bool
     let scale: Int

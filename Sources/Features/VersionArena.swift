@@ -37,6 +37,8 @@ final class VersionArena: @unchecked Sendable {
     @exclusivity(unchecked) var keys = KeyTable()
     @exclusivity(unchecked) var entities = Slab<Entity>(capacity: 16)
     let lanes: UnsafeMutableBufferPointer<Lane>
+    /// The program's steps, where reading them counts no references.
+    let steps: UnsafeMutableBufferPointer<ViewProgram.Step>
     /// The texts of a lane's words, at the index of its group; empty but for lanes of text.
     @exclusivity(unchecked) var texts: [KeyTable]
     @exclusivity(unchecked) var uniqueKeys = UniqueKeyIndex()
@@ -81,6 +83,8 @@ final class VersionArena: @unchecked Sendable {
     init(plan: ViewPlan) {
         program = ViewProgram(plan)
         lanes = .allocate(capacity: program.lanes.count)
+        steps = .allocate(capacity: program.steps.count)
+        _ = steps.initialize(from: program.steps)
         for (index, definition) in program.lanes.enumerated() {
             lanes.initializeElement(at: index, to: Lane(type: definition.argument?.type, needs: program.needs[index]))
         }
@@ -92,6 +96,8 @@ final class VersionArena: @unchecked Sendable {
         keys = other.keys.duplicate()
         entities = other.entities.duplicate()
         lanes = .allocate(capacity: other.lanes.count)
+        steps = .allocate(capacity: other.steps.count)
+        _ = steps.initialize(from: other.steps)
         for index in other.lanes.indices { lanes.initializeElement(at: index, to: other.lanes[index].duplicate()) }
         texts = other.texts.map { $0.duplicate() }
         uniqueKeys = other.uniqueKeys.duplicate()
@@ -125,6 +131,7 @@ final class VersionArena: @unchecked Sendable {
         entities.deallocate()
         lanes.forEach { $0.deallocate() }
         lanes.deallocate()
+        steps.deallocate()
         texts.forEach { $0.deallocate() }
         uniqueKeys.deallocate()
         times.deallocate()

@@ -23,10 +23,10 @@ extension ViewState {
         EntityKeyBytes.forEach(questions.entityKeys, rowCount: rowCount) { row, key in
             numbers[row] = Int32(truncatingIfNeeded: arena.keys.find(key))
         }
-        var columns = arena.program.steps.map { AnswerColumn($0, rowCount: rowCount) }
+        var columns = arena.steps.map { AnswerColumn($0, rowCount: rowCount) }
         // Rows are taken in parts, so that what a part needs stays near the processor.
         let part = min(rowCount, Self.rowsTogether)
-        let answers = Answers(steps: arena.program.steps, rowCount: part)
+        let answers = Answers(steps: arena.steps, rowCount: part)
         defer { answers.deallocate() }
         var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: part)
         defer { reader.deallocate() }
@@ -70,7 +70,7 @@ extension ViewState {
     private func readOne(_ questions: FeatureQuestions) -> [Column] {
         var entity = -1
         EntityKeyBytes.forEach(questions.entityKeys, rowCount: 1) { _, key in entity = arena.keys.find(key) }
-        let answers = Answers(steps: arena.program.steps, rowCount: 1)
+        let answers = Answers(steps: arena.steps, rowCount: 1)
         var reader = WindowReader(arena, cut: questions.cut, asKnown: questions.asKnown, longestRun: 1)
         defer { reader.deallocate() }
         reader.begin(entity: entity)
@@ -83,13 +83,13 @@ extension ViewState {
 
 /// The answers to a batch, by step and place among the rows by entity, until they become columns.
 struct Answers {
-    private let steps: [ViewProgram.Step]
+    private let steps: UnsafeMutableBufferPointer<ViewProgram.Step>
     private let rowCount: Int
     /// The words of all steps, and behind them whether each is present: one piece of memory.
     private let values: UnsafeMutablePointer<UInt64>
     private let present: UnsafeMutablePointer<UInt8>
 
-    init(steps: [ViewProgram.Step], rowCount: Int) {
+    init(steps: UnsafeMutableBufferPointer<ViewProgram.Step>, rowCount: Int) {
         self.steps = steps
         self.rowCount = rowCount
         let count = steps.count * rowCount
@@ -123,16 +123,16 @@ struct Answers {
     func row(_ arena: VersionArena) -> [Column] {
         var columns: [Column] = []
         columns.reserveCapacity(steps.count)
-        for (index, step) in steps.enumerated() {
+        for index in 0..<steps.count {
             let word = values[index]
-            let validity = present[index] == 1 ? nil : Bitmap(repeating: false, count: 1)
+            let validity = present[index] == 1 ? nil : Bitmap(words: [0], count: 1)
             // A literal is made without the detours of an array of any size.
-            switch step.type {
+            switch steps[index].type {
             case .int64: columns.append(Column(.int64([Int64(bitPattern: word)]), validity: validity))
             case .timestamp: columns.append(Column(.timestamp([Int64(bitPattern: word)]), validity: validity))
             case .float64: columns.append(Column(.float64([Double(bitPattern: word)]), validity: validity))
             case .bool, .string:
-                var column = AnswerColumn(step, rowCount: 1)
+                var column = AnswerColumn(steps[index], rowCount: 1)
                 column.set(0, word, isPresent: present[index] == 1)
                 columns.append(column.finish(arena))
             }

@@ -140,11 +140,18 @@ extension VersionArena {
             try decode(removedKnownTimes, &reader)
         default: throw .malformed(at: reader.offset - 1, what: "a switch that is neither 0 nor 1")
         }
+        var exponents = [(low: Int, high: Int)](repeating: (.max, .min), count: lanes.count)
         for index in lanes.indices {
             try decode(lanes[index].flags, &reader)
             if lanes[index].hasWords { try decode(lanes[index].words, &reader) }
             if lanes[index].kind == .text, program.groups[index] == index { try texts[index].decode(&reader) }
-            try check(index, at: reader.offset)
+            let range = try check(index, at: reader.offset)
+            let group = program.groups[index]
+            exponents[group] = (min(exponents[group].low, range.low), max(exponents[group].high, range.high))
+        }
+        // Sums are made of whole groups, so only now that every lane's values are here and their range is known.
+        for index in lanes.indices where lanes[index].kind == .number && lanes[index].keepsSums && program.groups[index] == index {
+            widenGroup(of: index, low: exponents[index].low, high: exponents[index].high)
         }
         evaluationFailures = Int(try reader.readVarint() & UInt64(Int64.max))
         let pending = try reader.readCount(minimumSize: 49)
@@ -175,8 +182,9 @@ extension VersionArena {
         }
     }
 
-    /// Refuses flags, numbers and texts that no writer of ours writes; widens the lane's format.
-    private func check(_ index: Int, at offset: Int) throws(ByteError) {
+    /// Refuses flags, numbers and texts that no writer of ours writes; gives the exponents of the lowest and just above
+    /// the highest bit of a lane's numbers.
+    private func check(_ index: Int, at offset: Int) throws(ByteError) -> (low: Int, high: Int) {
         let lane = lanes[index]
         let texts = UInt64(texts[program.groups[index]].count)
         let allowed = lane.kind == .bool ? Lane.present | Lane.isTrue : Lane.present
@@ -207,7 +215,7 @@ extension VersionArena {
         }
         guard isValid else { throw .malformed(at: offset, what: "a value that its column cannot hold") }
         lanes[index].isAlwaysPresent = isAlwaysPresent
-        if lane.kind == .number, lane.keepsSums { widenGroup(of: index, low: low, high: high) }
+        return (low, high)
     }
 
     /// Checks the order of the versions and makes anew all that follows from them.

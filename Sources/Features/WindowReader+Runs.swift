@@ -24,44 +24,43 @@ extension WindowReader {
         for point in 0..<pointCount { points[point].isCurrent = false }
         let allSeeAll = allSeeAll(times, ownKeys, count)
         var hasOthers = false
-        for (number, step) in steps.enumerated() {
-            if allSeeAll, answerColumn(step, number, places, answers) { continue }
-            hasOthers = true
+        for number in 0..<steps.count {
+            if allSeeAll, isColumnwise(number) { answerColumn(number, places, answers) } else { hasOthers = true }
         }
         guard hasOthers else { return }
         for index in 0..<count {
             stand(at: index, times[index], ownKeys?[index] ?? .none)
-            for (number, step) in steps.enumerated() where !allSeeAll || !isColumnwise(step) {
-                answer(step, number, places.lowerBound + index, into: answers)
+            for number in 0..<steps.count where !allSeeAll || !isColumnwise(number) {
+                answer(steps[number], number, places.lowerBound + index, into: answers)
             }
         }
     }
 
     /// Whether a step is answered for a chunk at a time where nothing is hidden.
-    private func isColumnwise(_ step: ViewProgram.Step) -> Bool {
-        guard step.second == nil, lanes[step.first.lane].isNarrow else { return false }
-        switch step.function {
+    @inline(__always) private func isColumnwise(_ number: Int) -> Bool {
+        guard steps[number].second == nil, narrowLanes[steps[number].first.lane].isNarrow else { return false }
+        switch steps[number].function {
         case .count, .sum, .mean: return true
         case .min, .max, .variance, .stddev, .distinctCount, .first, .last: return false
         }
     }
 
-    private func answerColumn(_ step: ViewProgram.Step, _ number: Int, _ places: Range<Int>, _ answers: Answers) -> Bool {
-        guard isColumnwise(step) else { return false }
-        let piece = step.first
+    // Mutating, though nothing changes: the reader is then not copied for the call.
+    private mutating func answerColumn(_ number: Int, _ places: Range<Int>, _ answers: Answers) {
+        let (function, piece) = (steps[number].function, steps[number].first)
         let count = places.count
         let (far, near) = (chunkPlaces + piece.farEdge * chunkSize, chunkPlaces + piece.nearEdge * chunkSize)
         let isDense = isDense(piece.lane)
-        if !isDense || step.function != .count {
+        if !isDense || function != .count {
             movePoint(piece.farPoint, piece.lane, far, count)
             movePoint(piece.nearPoint, piece.lane, near, count)
         }
         let (older, newer) = (chunkSums + piece.farPoint * chunkSize, chunkSums + piece.nearPoint * chunkSize)
         let (olderCounts, newerCounts) = (chunkCounts + piece.farPoint * chunkSize, chunkCounts + piece.nearPoint * chunkSize)
         let counts = isDense ? (far, near) : (olderCounts, newerCounts)
-        let scale = lanes[piece.lane].format.scale
+        let scale = narrowLanes[piece.lane].scale
         let (values, present) = answers.column(number, from: places.lowerBound)
-        switch step.function {
+        switch function {
         case .count:
             for index in 0..<count {
                 values[index] = UInt64(truncatingIfNeeded: counts.1[index] &- counts.0[index])
@@ -83,11 +82,10 @@ extension WindowReader {
                 present[index] = result == nil ? 0 : 1
             }
         }
-        return true
     }
 
     /// Finds an edge's place for every question of a chunk; for ascending times it only walks on.
-    private func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
+    private mutating func moveEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) {
         var place = edgePlaces[edge]
         var last = Int64.max
         let distance = edges[edge]
@@ -113,7 +111,7 @@ extension WindowReader {
     }
 
     /// Finds a point's running sums for every question of a chunk, once.
-    private func movePoint(_ point: Int, _ lane: Int, _ places: UnsafePointer<Int>, _ count: Int) {
+    private mutating func movePoint(_ point: Int, _ lane: Int, _ places: UnsafePointer<Int>, _ count: Int) {
         guard !points[point].isCurrent else { return }
         let (sums, counts) = (chunkSums + point * chunkSize, chunkCounts + point * chunkSize)
         let lane = narrowLanes[lane]

@@ -29,7 +29,7 @@ struct WindowReader {
     private let uniqueKeys: UniqueKeyIndex
     let edgeCount: Int
     let pointCount: Int
-    let steps: [ViewProgram.Step]
+    let steps: UnsafeMutableBufferPointer<ViewProgram.Step>
     private let cut: Int64
     private let asKnown: Bool
     private let nearestEdge: Int64
@@ -43,7 +43,7 @@ struct WindowReader {
     private var distinct: DistinctCounter?
 
     // One piece of memory holds all of the following.
-    private let scratch: UnsafeMutableRawPointer
+    private let memory: Slab<Int128>
     /// One a lane.
     let narrowLanes: UnsafeMutablePointer<NarrowLane>
     let edges: UnsafeMutablePointer<Int64>
@@ -65,7 +65,7 @@ struct WindowReader {
         times = arena.times
         fingerprints = arena.fingerprints
         uniqueKeys = arena.uniqueKeys
-        steps = program.steps
+        steps = arena.steps
         edgeCount = program.edges.count
         pointCount = program.points.count
         self.cut = cut
@@ -81,7 +81,8 @@ struct WindowReader {
         let edgePlaces = layout.add(Int.self, edgeCount)
         let places = layout.add(Int.self, edgeCount * chunkSize)
         let counts = layout.add(Int.self, pointCount * chunkSize)
-        scratch = .allocate(byteCount: layout.byteCount, alignment: 16)
+        memory = Slab(capacity: (layout.byteCount + 15) / 16)
+        let scratch = UnsafeMutableRawPointer(memory.base)
         chunkSums = (scratch + sums).bindMemory(to: Int128.self, capacity: pointCount * chunkSize)
         self.points = (scratch + points).bindMemory(to: RunningPoint.self, capacity: pointCount)
         self.narrowLanes = (scratch + narrowLanes).bindMemory(to: NarrowLane.self, capacity: lanes.count)
@@ -96,7 +97,7 @@ struct WindowReader {
     }
 
     func deallocate() {
-        scratch.deallocate()
+        memory.deallocate()
         wide?.deallocate()
         distinct?.deallocate()
     }
@@ -123,7 +124,7 @@ struct WindowReader {
     }
 
     /// Whether every question of the chunk sees all that is live in its windows.
-    func allSeeAll(_ times: UnsafePointer<Int64>, _ ownKeys: UnsafePointer<Fingerprint>?, _ count: Int) -> Bool {
+    mutating func allSeeAll(_ times: UnsafePointer<Int64>, _ ownKeys: UnsafePointer<Fingerprint>?, _ count: Int) -> Bool {
         guard owner.positionMax < cut else { return false }
         if asKnown, owner.lagMax > nearestEdge {
             for index in 0..<count where owner.knownMax > times[index] { return false }
@@ -261,7 +262,7 @@ struct WindowReader {
 
     /// Whether every version of the entity counts in a lane.
     @inline(__always) func isDense(_ lane: Int) -> Bool {
-        owner.removedCount == 0 && lanes[lane].isAlwaysPresent
+        owner.removedCount == 0 && narrowLanes[lane].isAlwaysPresent
     }
 
     private func countSeen(_ lane: Int, _ far: Int, _ near: Int) -> Int {
