@@ -21,7 +21,8 @@ enum EventFold {
             var source: [Int] = []
             for row in 0..<count {
                 let after = batch.rows.gathering([row])
-                let ended = batch.kind == .correction ? try await before(superseded[row]) ?? after : after
+                let ended = batch.kind == .correction
+                    ? try await before(superseded[row])?.conforming(to: batch.rows.schema) ?? after : after
                 parts.append(ended)
                 isRemoval.append(true)
                 source.append(row)

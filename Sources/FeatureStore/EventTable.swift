@@ -14,7 +14,7 @@ public struct EventTable: Sendable {
     /// Reads a stream's records below a cut.
     ///
     /// - Parameters:
-    ///   - schema: the stream's stored schema, for a stream that has no records.
+    ///   - schema: the stream's schema now; what events stored under an earlier one lack is missing.
     ///   - rowLimit: the most records to hold.
     /// - Complexity: O(*n* log *n*) time, all rows in memory.
     public static func read(
@@ -40,7 +40,8 @@ public struct EventTable: Sendable {
                 case .correction, .outcome, .retraction: ended.formUnion((batch.superseded ?? []).prefix(count))
                 }
                 if batch.kind == .retraction { continue }
-                frames.append(count == batch.positions.count ? batch.rows : batch.rows.gathering(Array(0..<count)))
+                let rows = count == batch.positions.count ? batch.rows : batch.rows.gathering(Array(0..<count))
+                frames.append(rows.conforming(to: schema))
                 all.positions += batch.positions.prefix(count)
                 all.eventTimes += batch.eventTimes.prefix(count)
                 all.knownTimes += batch.knownTimes.prefix(count)

@@ -30,16 +30,25 @@ public final class FeatureStore: Sendable {
         /// The hash of its definition, which names its state.
         public var hash: String
         public var plan: ViewPlan
+        /// The schema under which the plan reads its source; events stored before a field was added lack it.
+        public var source: Schema
 
-        public init(hash: String, plan: ViewPlan) {
+        public init(hash: String, plan: ViewPlan, source: Schema) {
             self.hash = hash
             self.plan = plan
+            self.source = source
         }
     }
 
     private struct Slot {
-        let plan: ViewPlan
+        let view: View
         var state: ViewState
+
+        mutating func update(_ changes: EventChanges) {
+            var changes = changes
+            changes.rows = changes.rows.conforming(to: view.source)
+            state.update(changes)
+        }
     }
 
     private struct Folded {
@@ -86,14 +95,16 @@ public final class FeatureStore: Sendable {
             let target = known.isEmpty ? log.end : cut
             for view in views where !known.contains(view.hash) {
                 var (state, start) = snapshot(of: view, upTo: target) ?? (ViewState(plan: view.plan), 0)
+                var slot = Slot(view: view, state: state)
+                // The slot alone holds the state from here on, so that updates change it where it is.
+                state = ViewState(plan: view.plan)
                 while start < target {
                     let step = try await step(from: start, below: target, streams: [view.plan.source], rows: limits.backfillRows)
-                    for part in step.parts { state.update(part.changes) }
+                    for part in step.parts { slot.update(part.changes) }
                     start = step.next
                     progress(start, target)
                 }
-                let slot = Slot(plan: view.plan, state: state)
-                folded.withLock { $0.slots[view.hash] = slot }
+                folded.withLock { [slot] in $0.slots[view.hash] = slot }
             }
             let wanted = Set(views.map(\.hash))
             folded.withLock { folded in
@@ -169,7 +180,7 @@ public final class FeatureStore: Sendable {
     // MARK: - Folding; the lock `folding` is held
 
     private func fold(upTo target: Int64) async throws(FeatureStoreError) {
-        let sources = folded.withLock { Set($0.slots.values.map(\.plan.source)) }
+        let sources = folded.withLock { Set($0.slots.values.map(\.view.plan.source)) }
         while cut < target {
             if sources.isEmpty {
                 folded.withLock { $0.cut = target }
@@ -180,8 +191,8 @@ public final class FeatureStore: Sendable {
                 // An array of its own: the dictionary's keys would hold on to the dictionary, and each update copy the states.
                 let hashes = Array(folded.slots.keys)
                 for part in step.parts {
-                    for hash in hashes where folded.slots[hash]?.plan.source == part.stream {
-                        folded.slots[hash]?.state.update(part.changes)
+                    for hash in hashes where folded.slots[hash]?.view.plan.source == part.stream {
+                        folded.slots[hash]?.update(part.changes)
                     }
                     folded.rowsSinceSnapshot += part.changes.positions.count
                 }

@@ -80,9 +80,9 @@ extension Platform {
         var views: [String: FeatureStore.View] = [:]
         func keep(_ project: CheckedProject) {
             for view in project.views {
-                guard case .aggregate(let plan, _) = view.body else { continue }
+                guard case .aggregate(let plan, _) = view.body, let source = project.stream(plan.source) else { continue }
                 let hash = DefinedVersion(view).hash.description
-                views[hash] = FeatureStore.View(hash: hash, plan: plan)
+                views[hash] = FeatureStore.View(hash: hash, plan: plan, source: source.contract.schema)
             }
         }
         if let project = next.project { keep(project) }

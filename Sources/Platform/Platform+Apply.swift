@@ -68,6 +68,11 @@ extension Platform {
 
     /// What is stored under a stream cannot be read under another type or key; such a change needs a stream of its own.
     private func refuseBreakingChanges(from before: InForce, to project: CheckedProject) throws {
+        if let name = before.project?.project.name, name != project.project.name, before.streams.values.contains(where: \.hasSubject) {
+            throw PlatformError(
+                .conflict, "the project is named '\(name)', and its persons have pseudonyms under that name",
+                place: "\(project.project.place)", hint: "keep the name, or begin another project and load its history")
+        }
         for stream in project.streams {
             guard let old = before.streams[stream.name] else { continue }
             for field in stream.contract.fields {

@@ -27,6 +27,8 @@ struct StreamRuntime: Sendable {
     var name: String { definition.name }
     var contract: StreamContract { definition.contract }
     var schema: Schema { parser.schema }
+    /// Whether a field identifies persons.
+    var hasSubject: Bool { contract.fields.contains(where: \.isSubject) }
 
     init(_ definition: StreamDefinition) throws(IngestionError) {
         self.definition = definition

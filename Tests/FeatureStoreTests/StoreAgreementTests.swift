@@ -124,7 +124,7 @@ struct StoreAgreementTests {
     func agreement(_ seed: UInt64) async throws {
         let random = try RandomFeatureCase(seed: seed, size: .small)
         var logged = try LoggedCase(random.featureCase)
-        let view = FeatureStore.View(hash: hash, plan: random.featureCase.plan)
+        let view = FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema)
 
         // Live: folded as records come, with reads between, and a restart from a snapshot half-way.
         var live = try logged.store()
@@ -157,7 +157,7 @@ struct StoreAgreementTests {
         let random = try RandomFeatureCase(seed: 5, size: .small)
         var logged = try LoggedCase(random.featureCase)
         for record in random.featureCase.records { try await logged.append(record) }
-        let view = FeatureStore.View(hash: hash, plan: random.featureCase.plan)
+        let view = FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema)
         let first = try logged.store()
         try await first.setViews([view])
         try await first.writeSnapshots()
@@ -178,14 +178,14 @@ struct StoreAgreementTests {
         let random = try RandomFeatureCase(seed: 9, size: .small)
         var logged = try LoggedCase(random.featureCase)
         let store = try logged.store()
-        try await store.setViews([FeatureStore.View(hash: "other", plan: random.featureCase.plan)])
+        try await store.setViews([FeatureStore.View(hash: "other", plan: random.featureCase.plan, source: random.featureCase.schema)])
         for record in random.featureCase.records { try await logged.append(record) }
         try await store.setViews([
-            FeatureStore.View(hash: "other", plan: random.featureCase.plan), FeatureStore.View(hash: hash, plan: random.featureCase.plan),
+            FeatureStore.View(hash: "other", plan: random.featureCase.plan, source: random.featureCase.schema), FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema),
         ])
         try await store.catchUp()
         try compare(store, logged.logged, seed: 9, "joined later")
-        try await store.setViews([FeatureStore.View(hash: hash, plan: random.featureCase.plan)])
+        try await store.setViews([FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema)])
         #expect(Set(store.statistics.keys) == [hash])
         try await logged.log.close()
     }
