@@ -48,21 +48,25 @@ public enum Role: String, CaseIterable, Sendable {
 
     public var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.definitionsRead, .modelsRead, .serverRead]
-        case .scientist:
-            Role.viewer.permissions.union([
-                .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
-            ])
-        case .engineer:
-            Role.scientist.permissions.union([
-                .eventsWrite, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
-            ])
-        case .operator:
-            Role.viewer.permissions.union([
-                .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote,
-                .deadLettersRead, .deadLettersReplay, .auditRead, .execute,
-            ])
-        case .admin: Set(Permission.allCases).subtracting([.eventsReadPersonal])
+        case .viewer: Self.viewerPermissions
+        case .scientist: Self.scientistPermissions
+        case .engineer: Self.engineerPermissions
+        case .operator: Self.operatorPermissions
+        case .admin: Self.adminPermissions
         }
     }
+
+    // Made once: the guard asks at every request.
+    private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .serverRead]
+    private static let scientistPermissions = viewerPermissions.union([
+        .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
+    ])
+    private static let engineerPermissions = scientistPermissions.union([
+        .eventsWrite, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
+    ])
+    private static let operatorPermissions = viewerPermissions.union([
+        .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,
+        .deadLettersReplay, .auditRead, .execute,
+    ])
+    private static let adminPermissions = Set(Permission.allCases).subtracting([.eventsReadPersonal])
 }

@@ -69,7 +69,9 @@ public struct Grant: Hashable, Sendable {
             case .everywhere: true
             case .project(let name): resource.project == name
             }
-        return isThere && permissions.contains(permission)
+        guard isThere else { return false }
+        if including.contains(permission) { return true }
+        return role.permissions.contains(permission) && only.map { $0.contains(permission) } ?? true
     }
 }
 

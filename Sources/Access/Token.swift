@@ -71,6 +71,8 @@ enum TokenText {
     static func isWellFormed(_ text: Secret, prefix: String) -> Bool {
         let bytes = text.revealed.utf8
         return bytes.count == prefix.utf8.count + length && bytes.starts(with: prefix.utf8)
-            && bytes.dropFirst(prefix.utf8.count).allSatisfy(alphabet.contains)
+            && bytes.dropFirst(prefix.utf8.count).allSatisfy { isLetter[Int($0)] }
     }
+
+    private static let isLetter: [Bool] = (0...UInt8.max).map(alphabet.contains)
 }

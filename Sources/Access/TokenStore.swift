@@ -68,15 +68,41 @@ public final class TokenStore: Sendable {
     private struct Cache {
         /// Grows with each change; an entry of an older generation is not used.
         var generation: UInt64 = 0
-        var tokens: [[UInt8]: Token] = [:]
+        var tokens: [KeyedHash: Known] = [:]
+    }
+
+    private struct Known {
+        var token: Token
+        var principal: Principal
+    }
+
+    /// What a token that was found in the database is known by in memory, so that its slower hash is made once.
+    ///
+    /// 128 bits under keys that this process drew: nobody outside can make two texts meet, and no text is kept.
+    private struct KeyedHash: Hashable {
+        var first: Int
+        var second: Int
+
+        init(_ text: Secret, keys: (UInt64, UInt64)) {
+            first = Self.hash(text, keys.0)
+            second = Self.hash(text, keys.1)
+        }
+
+        private static func hash(_ text: Secret, _ key: UInt64) -> Int {
+            var hasher = Hasher()
+            hasher.combine(key)
+            hasher.combine(text.revealed)
+            return hasher.finalize()
+        }
     }
 
     private let database: any Database
     private let hasher: TokenHasher
     private let world: World
     private let limits: Limits
-    /// Tokens by hash, as of the generation.
+    /// Tokens that were found, as of the generation.
     private let cache = Mutex(Cache())
+    private let cacheKeys: (UInt64, UInt64)
     private let limiter: Mutex<AttemptLimiter>
 
     public init(
@@ -89,6 +115,7 @@ public final class TokenStore: Sendable {
         self.hasher = hasher
         self.world = world
         self.limits = limits
+        cacheKeys = (world.random.next(), world.random.next())
         limiter = Mutex(AttemptLimiter(limits: attempts))
     }
 
@@ -101,8 +128,8 @@ public final class TokenStore: Sendable {
     ///   - source: where the request came from; it bounds failures, and never keeps a valid token out.
     /// - Throws: `unauthenticated`, or `tooManyAttempts` in its place; `unavailable` if the database cannot be read.
     public func principal(presenting presented: Secret?, from source: String) throws(AccessError) -> Principal {
-        if let presented, let token = try token(presented), token.isInForce(at: world.clock.now()) {
-            return token.principal
+        if let presented, let known = try known(presented), known.token.isInForce(at: world.clock.now()) {
+            return known.principal
         }
         throw refusal(from: source, otherwise: .unauthenticated)
     }
@@ -116,11 +143,12 @@ public final class TokenStore: Sendable {
         return token.principal
     }
 
-    private func token(_ presented: Secret) throws(AccessError) -> Token? {
+    private func known(_ presented: Secret) throws(AccessError) -> Known? {
         guard TokenText.isWellFormed(presented, prefix: TokenText.tokenPrefix) else { return nil }
-        let hash = hasher.hash(presented.utf8)
-        let (cached, generation) = cache.withLock { ($0.tokens[hash], $0.generation) }
+        let key = KeyedHash(presented, keys: cacheKeys)
+        let (cached, generation) = cache.withLock { ($0.tokens[key], $0.generation) }
         if let cached { return cached }
+        let hash = hasher.hash(presented.utf8)
         let row = try read { reader throws in try reader.row("SELECT * FROM access_tokens WHERE hash = \(hash)") }
         guard let row else { return nil }
         do {
@@ -130,13 +158,14 @@ public final class TokenStore: Sendable {
             throw .unavailable(error)
         }
         let token = try Self.token(row)
+        let known = Known(token: token, principal: token.principal)
         cache.withLock { cache in
             // Read before a change that has been committed since: not kept.
             guard cache.generation == generation else { return }
             if cache.tokens.count >= limits.cachedTokens { cache.tokens.removeAll(keepingCapacity: true) }
-            cache.tokens[hash] = token
+            cache.tokens[key] = known
         }
-        return token
+        return known
     }
 
     private func refusal(from source: String, otherwise: AccessError) -> AccessError {

@@ -33,22 +33,22 @@ final class LateRecords: Sendable {
         self.limit = limit
     }
 
-    /// Whether one more may be under way.
-    func enter() -> Bool {
+    /// Whether so many more may be under way; any number may while there are none.
+    func enter(_ count: Int) -> Bool {
         state.withLock { state in
-            guard state.underWay < limit else { return false }
-            state.underWay += 1
+            guard state.underWay == 0 || state.underWay + count <= limit else { return false }
+            state.underWay += count
             return true
         }
     }
 
-    func leave() {
-        state.withLock { $0.underWay -= 1 }
+    func leave(_ count: Int) {
+        state.withLock { $0.underWay -= count }
     }
 
-    func failed(_ reason: String) {
+    func failed(_ reason: String, count: Int) {
         state.withLock { state in
-            state.failures += 1
+            state.failures += count
             state.lastFailure = reason
         }
     }

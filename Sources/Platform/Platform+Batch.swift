@@ -3,6 +3,8 @@ import MartletBytes
 import MartletDefinitions
 import MartletFrames
 import MartletIngestion
+import MartletModels
+import MartletRegistry
 import MartletServing
 import MartletStorage
 import MartletWorld
@@ -67,24 +69,29 @@ extension Platform {
                         ("code", .string(letter.reason.rawValue)), ("message", .string(letter.message)),
                         ("where", letter.field.map(JSONValue.string) ?? .null),
                     ])),
-                ])
+                ]).serialized()
             )
         }
         report.rejected += lines.count
         if rows.frame.rowCount > 0 {
             let stored = try pseudonyms.replacing(in: rows.frame, fields: stream.contract.fields, creating: true)
-            let prepared = try predict(stored, on: endpoint, actor: "\(scope.principal)", explains: false)
-            try await store(prepared)
-            lines += prepared.answers.enumerated().map { (rows.place($0.offset), $0.element) }
-            report.predictions += prepared.answers.count
-            report.degraded += prepared.records.count(where: \.isDegraded)
+            let batch = try predict(stored, on: endpoint, actor: "\(scope.principal)")
+            try await store(batch)
+            let classes = endpoint.model?.manifest.classes ?? []
+            for row in 0..<batch.count {
+                var writer = JSONWriter(reserving: 200)
+                batch.writeAnswer(row, classes: classes, explanation: nil, into: &writer)
+                lines.append((rows.place(row), writer.bytes))
+            }
+            report.predictions += batch.count
+            report.degraded += batch.isDegraded ? batch.count : 0
         }
-        var writer = JSONWriter()
+        var bytes: [UInt8] = []
         for (_, line) in lines.sorted(by: { $0.0.number < $1.0.number }) {
-            line.write(into: &writer)
-            writer.newLine()
+            bytes += line
+            bytes.append(0x0A)
         }
-        return writer.bytes
+        return bytes
     }
 }
 

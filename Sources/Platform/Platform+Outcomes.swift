@@ -69,7 +69,7 @@ extension Platform {
 
     /// Labels the event that a prediction was made for; or the prediction itself, if its event is not stored.
     private func label(prediction id: String, _ label: JSONValue) async throws -> Bool {
-        guard UUIDv7(id) != nil, let state = try await log.current(of: [PredictionRecord.key(id)])[0],
+        guard let predictionKey = UUIDv7(id).map(PredictionRecord.key), let state = try await log.current(of: [predictionKey])[0],
             let row = try await log.row(at: state.position), var record = PredictionRecord(row.rows)
         else { throw PlatformError(.notFound, "no prediction has the id '\(id.prefix(60))'") }
         guard let model = inForce.project?.model(record.model), let stream = inForce.streams[model.source] else {
@@ -79,11 +79,11 @@ extension Platform {
         let field = model.label.references.count == 1 ? stream.definition[model.label.references[0]] : nil
         if let field, key != .none, try await log.current(of: [key])[0] != nil { return try await fill(field, label, key, stream) }
         record.outcome = try value(label, field?.type ?? model.label.type)
-        let rows = record.row(PredictionLayout(record))
+        let rows = PredictionBatch(record).rows(outcome: record.outcome)
         let dispositions = try await log.append([
             RecordBatch(
                 stream: PredictionRecord.stream(of: record.endpoint), kind: .outcome, rows: rows, eventTimes: [record.time],
-                uniqueKeys: [PredictionRecord.key(id)], payloads: [Fingerprint(sha256Of: Array("\(id) \(label)".utf8))],
+                uniqueKeys: [predictionKey], payloads: [Fingerprint(sha256Of: Array("\(id) \(label)".utf8))],
                 expected: [state.position])
         ])
         return try wasAdded(dispositions[0][0])

@@ -82,7 +82,7 @@ extension Platform {
     /// Finds a record by its id.
     func record(_ id: String, scope: Scope) async throws -> PredictionRecord {
         try scope.require(.predictionsRead, on: resource(.prediction, id))
-        guard UUIDv7(id) != nil, let state = try await log.current(of: [PredictionRecord.key(id)])[0],
+        guard let key = UUIDv7(id).map(PredictionRecord.key), let state = try await log.current(of: [key])[0],
             let row = try await log.row(at: state.position), let record = PredictionRecord(row.rows)
         else {
             throw PlatformError(

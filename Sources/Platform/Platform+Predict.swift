@@ -16,46 +16,69 @@ import MartletStorage
 import MartletTraining
 import MartletWorld
 
+/// One request for predictions, as it came.
+public struct PredictionCall: Sendable {
+    public var body: [UInt8]
+    public var scope: Scope
+
+    public init(body: [UInt8], scope: Scope) {
+        self.body = body
+        self.scope = scope
+    }
+}
+
+/// What is answered to one request for predictions.
+public struct PredictionAnswer: Sendable {
+    /// JSON.
+    public var body: [UInt8]
+    public var predictions: Int
+    /// Of them, those that the fallback answered.
+    public var degraded: Int
+}
+
 extension Platform {
-    /// Answers a request for predictions: features as of now, scores, records, reasons if asked for.
+    /// Takes the results of some of the calls, by their number.
+    public typealias PredictionAnswers = @Sendable ([(call: Int, result: Result<PredictionAnswer, any Error>)]) -> Void
+
+    /// Answers requests for predictions that came together: features as of now, scores, records, reasons if asked for.
     ///
-    /// All of it up to the record happens on the caller's thread. The answer comes when the records are durable, or,
-    /// where the endpoint says `after_answer`, before that.
+    /// What the rows have in common is done once, so that many cost less than one by one; each is judged by itself, and
+    /// one that is wrong does not touch the others. All of it up to the records happens on the caller's thread. An answer
+    /// comes when its records are durable, or, where the endpoint says `after_answer`, before that. A request that appends
+    /// its rows as events is stored in a commit of its own.
     ///
-    /// - Parameter answer: called once, from any thread.
-    public func predict(
-        _ name: String, body: [UInt8], requestID: String?, scope: Scope,
-        _ answer: @escaping @Sendable (Result<[UInt8], any Error>) -> Void
-    ) {
+    /// - Parameter answer: called from any thread, once for each call, with several at a time.
+    public func predict(_ name: String, _ calls: [PredictionCall], _ answer: @escaping PredictionAnswers) {
+        let endpoint: EndpointRuntime
+        let stream: StreamRuntime
         do {
-            let prepared = try prepare(name, body: body, scope: scope)
-            switch prepared.endpoint.definition.record {
-            case .beforeAnswer:
-                Task {
-                    do {
-                        try await store(prepared)
-                        answer(.success(prepared.answer))
-                    } catch { answer(.failure(error)) }
+            endpoint = try self.endpoint(name)
+            stream = try askedStream(endpoint)
+        } catch { return answer(calls.indices.map { ($0, .failure(error)) }) }
+        let resource = resource(.endpoint, name)
+        let rowLimit = endpoint.definition.limits.rows
+        var refused: [(Int, Result<PredictionAnswer, any Error>)] = []
+        var asked = PredictionGroup()
+        for (index, call) in calls.enumerated() {
+            do {
+                try call.scope.require(.predict, on: resource)
+                let request = try PredictionRequest(call.body, rowLimit: rowLimit)
+                if !request.appends, asked.rowCount + request.rows.count <= max(rowLimit, 1) {
+                    asked.add(request, call: index, actor: "\(call.scope.principal)")
+                } else {
+                    var alone = PredictionGroup()
+                    alone.add(request, call: index, actor: "\(call.scope.principal)")
+                    answerGroup(alone, of: stream, on: endpoint, answer)
                 }
-            case .afterAnswer:
-                // Bounded: the log makes appends wait when its queue is full, and so does the count of those under way.
-                guard lateRecords.enter() else {
-                    throw PlatformError(.unavailable, "too many predictions wait to be recorded", hint: "try again shortly")
-                }
-                answer(.success(prepared.answer))
-                Task {
-                    do { try await store(prepared) } catch { lateRecords.failed("\(error)") }
-                    lateRecords.leave()
-                }
-            }
-        } catch { answer(.failure(error)) }
+            } catch { refused.append((index, .failure(error))) }
+        }
+        if !refused.isEmpty { answer(refused) }
+        if !asked.members.isEmpty { answerGroup(asked, of: stream, on: endpoint, answer) }
     }
 
     /// Scores whole rows that were held to the stream's contract, as a batch job does; nothing is appended.
-    ///
-    /// - Returns: one answer a row, and the records to store.
-    func predict(_ rows: Frame, on endpoint: EndpointRuntime, actor: String, explains: Bool) throws -> PreparedPredictions {
-        try prepare(rows: rows, endpoint: endpoint, actor: actor, event: nil, isList: true, explains: explains)
+    func predict(_ rows: Frame, on endpoint: EndpointRuntime, actor: String) throws -> PredictionBatch {
+        try predictions(rows, on: endpoint, actors: [String](repeating: actor, count: rows.rowCount))
     }
 
     func endpoint(_ name: String) throws(PlatformError) -> EndpointRuntime {
@@ -65,37 +88,6 @@ extension Platform {
         return endpoint
     }
 
-    private func prepare(_ name: String, body: [UInt8], scope: Scope) throws -> PreparedPredictions {
-        try scope.require(.predict, on: resource(.endpoint, name))
-        let endpoint = try endpoint(name)
-        let request = try PredictionRequest(
-            try JSONValue(parsing: body, lengthLimit: max(1, body.count)), rowLimit: endpoint.definition.limits.rows)
-        let stream = try askedStream(endpoint)
-        let parser = request.appends ? stream.parser : stream.askedParser
-        let now = world.clock.now()
-        let parsed = try parser.parse(
-            jsonBody: request.rows(eventTime: stream.contract.isTimedByArrival ? nil : stream.contract.eventTime, now: now),
-            itemLimit: endpoint.definition.limits.rows, arrival: now)
-        let checked = stream.checked(parsed)
-        if let letter = checked.deadLetters.first {
-            throw PlatformError(
-                .invalid, letter.message, place: request.isList ? "instances, \(letter.place)" : letter.field.map { "inputs.\($0)" },
-                hint: "fields of '\(stream.name)': \(stream.schema.fields.map(\.name).joined(separator: ", "))")
-        }
-        var event: RecordBatch?
-        var rows = checked.frame
-        if request.appends {
-            let batch = try eventBatch(checked.frame, of: stream, isHistory: false)
-            event = batch
-            rows = batch.rows
-        } else {
-            rows = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
-        }
-        return try prepare(
-            rows: rows, endpoint: endpoint, actor: "\(scope.principal)", event: event, isList: request.isList,
-            explains: request.explains)
-    }
-
     /// The stream whose rows an endpoint judges.
     func askedStream(_ endpoint: EndpointRuntime) throws(PlatformError) -> StreamRuntime {
         if let model = endpoint.model { return model.stream }
@@ -103,14 +95,107 @@ extension Platform {
         return try stream(model.source)
     }
 
+    private func answerGroup(
+        _ group: PredictionGroup, of stream: StreamRuntime, on endpoint: EndpointRuntime, _ answer: @escaping PredictionAnswers
+    ) {
+        let prepared: PreparedPredictions
+        do {
+            var refused: [(call: Int, result: Result<PredictionAnswer, any Error>)] = []
+            let made = try prepare(group, of: stream, on: endpoint, refused: &refused)
+            if !refused.isEmpty { answer(refused) }
+            guard let made else { return }
+            prepared = made
+        } catch { return answer(group.members.map { ($0.call, .failure(error)) }) }
+        let count = prepared.batch.count
+        // Bounded: while too many records wait to be durable, answers wait for theirs whatever the endpoint says.
+        if endpoint.definition.record == .afterAnswer, lateRecords.enter(count) {
+            answer(prepared.answers.map { ($0.call, .success($0.answer)) })
+            store(prepared) { [lateRecords] outcome in
+                if case .failure(let error) = outcome { lateRecords.failed("\(error)", count: count) }
+                lateRecords.leave(count)
+            }
+        } else {
+            store(prepared) { outcome in
+                answer(prepared.answers.map { call, made in (call, outcome.map { made }) })
+            }
+        }
+    }
+
+    /// - Parameter refused: takes the requests that are wrong.
+    /// - Returns: nil if all are.
     private func prepare(
-        rows: Frame, endpoint: EndpointRuntime, actor: String, event: RecordBatch?, isList: Bool, explains: Bool
-    ) throws -> PreparedPredictions {
+        _ group: PredictionGroup, of stream: StreamRuntime, on endpoint: EndpointRuntime,
+        refused: inout [(call: Int, result: Result<PredictionAnswer, any Error>)]
+    ) throws -> PreparedPredictions? {
+        let now = world.clock.now()
+        let parser = group.appends ? stream.parser : stream.askedParser
+        let checked = stream.checked(
+            parser.parse(
+                objects: group.members.map { ($0.request.bytes, $0.request.rows) }, arrival: now,
+                askedAt: stream.contract.isTimedByArrival ? nil : now))
+        let (wrong, kept) = group.refusals(checked, of: stream)
+        var rows = checked.frame
+        if kept.count < rows.rowCount { rows = rows.gathering(kept.map(\.row)) }
+        guard !kept.isEmpty || wrong.isEmpty else {
+            refused = wrong
+            return nil
+        }
+        var event: RecordBatch?
+        if group.appends {
+            let batch = try eventBatch(rows, of: stream, isHistory: false)
+            event = batch
+            rows = batch.rows
+        } else {
+            rows = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
+        }
+        let batch = try predictions(rows, on: endpoint, actors: kept.map { group.members[$0.member].actor })
+        let answers = try self.answers(to: group, kept, batch, endpoint)
+        // Only now: a failure above is told to every request of the group.
+        refused = wrong
+        return PreparedPredictions(batch: batch, event: event, answers: answers)
+    }
+
+    /// One answer a request that was not refused; its rows are neighbours.
+    private func answers(
+        to group: PredictionGroup, _ kept: [PredictionGroup.Kept], _ batch: PredictionBatch, _ endpoint: EndpointRuntime
+    ) throws -> [(call: Int, answer: PredictionAnswer)] {
+        let classes = endpoint.model?.manifest.classes ?? []
+        var answers: [(call: Int, answer: PredictionAnswer)] = []
+        answers.reserveCapacity(group.members.count)
+        var end = 0
+        for (index, member) in group.members.enumerated() {
+            let first = end
+            while end < kept.count, kept[end].member == index { end += 1 }
+            if first == end, !member.request.rows.isEmpty { continue }
+            var writer = JSONWriter(reserving: (end - first) * 200 + 32)
+            if member.request.isList {
+                writer.beginObject()
+                writer.key("predictions")
+                writer.beginArray()
+            }
+            for row in first..<end {
+                let isExplained = member.request.explains && !batch.isDegraded
+                let explanation = isExplained ? try self.explanation(batch.record(row), endpoint.model) : JSONValue?.none
+                batch.writeAnswer(row, classes: classes, explanation: explanation, into: &writer)
+            }
+            if member.request.isList {
+                writer.endArray()
+                writer.endObject()
+            }
+            let count = end - first
+            answers.append(
+                (member.call, PredictionAnswer(body: writer.bytes, predictions: count, degraded: batch.isDegraded ? count : 0)))
+        }
+        return answers
+    }
+
+    private func predictions(_ rows: Frame, on endpoint: EndpointRuntime, actors: [String]) throws -> PredictionBatch {
         let start = world.clock.monotonicNanoseconds()
         let stream = try askedStream(endpoint)
         let times = stream.eventTimes(of: rows)
         let keys = stream.fingerprints.keys(of: rows)
-        var features = Frame(Schema([]), [], rowCount: rows.rowCount)
+        let nothing = Frame(Schema([]), [], rowCount: rows.rowCount)
+        var features = nothing
         var cut = self.features.cut
         var outputs: [Float] = []
         var margins: [Float] = []
@@ -128,53 +213,46 @@ extension Platform {
         } catch {
             guard let score = endpoint.definition.fallbackScore else { throw error }
             isDegraded = true
-            features = Frame(Schema([]), [], rowCount: rows.rowCount)
+            features = nothing
             outputs = [Float](repeating: Float(score), count: rows.rowCount)
             margins = []
         }
-        let width = isDegraded ? 1 : endpoint.model?.ensemble.outputCount ?? 1
-        let release = Int64(inForce.release?.number ?? 0)
         let latency = Int64((world.clock.monotonicNanoseconds() - start) / 1_000)
         let now = world.clock.now()
-        var records: [PredictionRecord] = []
-        records.reserveCapacity(rows.rowCount)
-        for row in 0..<rows.rowCount {
-            records.append(PredictionRecord(
-                id: "\(UUIDv7.make(at: now, random: world.random))", actor: actor, endpoint: endpoint.definition.name,
-                model: endpoint.definition.model.model, version: isDegraded ? 0 : Int64(endpoint.model?.version.number ?? 0),
-                variant: "champion", propensity: 1, time: times[row], cut: cut, release: release,
-                semanticsVersion: Int64(Martlet.semanticsVersion), isDegraded: isDegraded, latencyMicroseconds: latency,
-                outputs: Array(outputs[(row * width)..<((row + 1) * width)]),
-                margins: margins.isEmpty ? [] : Array(margins[(row * width)..<((row + 1) * width)]),
-                inputs: rowCount1(rows, row), features: rowCount1(features, row)))
-        }
-        let answers = try records.map { record in
-            try record.answer(endpoint: endpoint, explanation: explains && !isDegraded ? explanation(record, endpoint.model) : nil)
-        }
-        return PreparedPredictions(endpoint: endpoint, records: records, event: event, isList: isList, answers: answers)
+        let layout = isDegraded ? nil : endpoint.layout
+        return PredictionBatch(
+            ids: UUIDv7.make(times.count, at: now, random: world.random), actors: actors, times: times,
+            endpoint: endpoint.definition.name, model: endpoint.definition.model.model,
+            version: isDegraded ? 0 : Int64(endpoint.model?.version.number ?? 0), variant: "champion", propensity: 1, cut: cut,
+            release: Int64(inForce.release?.number ?? 0), semanticsVersion: Int64(Martlet.semanticsVersion),
+            isDegraded: isDegraded, latencyMicroseconds: latency, outputs: outputs, margins: margins, inputs: rows,
+            features: features,
+            layout: layout ?? PredictionLayout(inputs: rows.schema, features: features.schema, outputs: 1, margins: 0))
     }
 
-    private func rowCount1(_ frame: Frame, _ row: Int) -> Frame {
-        frame.rowCount == 1 ? frame : frame.gathering([row])
+    /// Makes predictions durable, with the events that they were made for, in one commit.
+    private func store(_ prepared: PreparedPredictions, _ done: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+        guard prepared.batch.count > 0 else { return done(.success(())) }
+        guard var event = prepared.event else {
+            return log.append([prepared.batch.records()]) { done($0.map { _ in }) }
+        }
+        // An event whose key is taken by another payload must not leave a prediction behind.
+        event.isCondition = true
+        log.append([event, prepared.batch.records()]) { [features] outcome in
+            Task {
+                do {
+                    for case .conflict in try outcome.get()[0] { throw PlatformError.eventConflict }
+                    try await features.catchUp()
+                    done(.success(()))
+                } catch { done(.failure(error)) }
+            }
+        }
     }
 
-    /// Makes an event and its predictions durable in one commit.
-    func store(_ prepared: PreparedPredictions) async throws {
-        var batches: [RecordBatch] = []
-        if var event = prepared.event {
-            // An event whose key is taken by another payload must not leave a prediction behind.
-            event.isCondition = true
-            batches.append(event)
-        }
-        for record in prepared.records {
-            let layout = record.isDegraded ? nil : prepared.endpoint.layout
-            batches.append(record.batch(layout ?? PredictionLayout(record)))
-        }
-        let dispositions = try await log.append(batches)
-        if prepared.event != nil {
-            for case .conflict in dispositions[0] { throw PlatformError.eventConflict }
-            try await features.catchUp()
-        }
+    /// Makes predictions durable.
+    func store(_ batch: PredictionBatch) async throws {
+        guard batch.count > 0 else { return }
+        _ = try await log.append([batch.records()])
     }
 }
 
@@ -184,18 +262,80 @@ extension PlatformError {
         hint: "send the event again as it was, or give it a key of its own")
 }
 
-/// Predictions that are made and not yet recorded.
-struct PreparedPredictions: Sendable {
-    var endpoint: EndpointRuntime
-    var records: [PredictionRecord]
-    var event: RecordBatch?
-    var isList: Bool
-    /// One a record.
-    var answers: [JSONValue]
-
-    var answer: [UInt8] {
-        isList ? JSONValue.object([("predictions", .array(answers))]).serialized() : answers.first.map { $0.serialized() } ?? []
+/// Requests whose rows are judged together.
+private struct PredictionGroup {
+    struct Member {
+        var request: PredictionRequest
+        /// Its number among the calls.
+        var call: Int
+        var actor: String
+        /// How many rows of the group stand before its own.
+        var firstRow: Int
     }
+
+    /// A row that keeps the contract, and whose request has no other that breaks it.
+    struct Kept {
+        /// Among the rows that keep the contract.
+        var row: Int
+        var member: Int
+    }
+
+    private(set) var members: [Member] = []
+    private(set) var rowCount = 0
+    /// Whether the rows are stored as events; then there is one member.
+    private(set) var appends = false
+
+    mutating func add(_ request: PredictionRequest, call: Int, actor: String) {
+        members.append(Member(request: request, call: call, actor: actor, firstRow: rowCount))
+        rowCount += request.rows.count
+        appends = request.appends
+    }
+
+    /// Refuses each request of which a row breaks the contract, and says which rows are left.
+    func refusals(
+        _ rows: ContractRows, of stream: StreamRuntime
+    ) -> (refused: [(call: Int, result: Result<PredictionAnswer, any Error>)], kept: [Kept]) {
+        var refused: [(call: Int, result: Result<PredictionAnswer, any Error>)] = []
+        var bad: Set<Int> = []
+        for letter in rows.deadLetters {
+            let (member, item) = find(letter.place)
+            guard bad.insert(member).inserted else { continue }
+            let request = members[member].request
+            refused.append((
+                members[member].call,
+                .failure(PlatformError(
+                    .invalid, letter.message,
+                    place: request.isList ? "instances, \(DeadLetter.Place.item(item))" : letter.field.map { "inputs.\($0)" },
+                    hint: "fields of '\(stream.name)': \(stream.schema.fields.map(\.name).joined(separator: ", "))"))
+            ))
+        }
+        var kept: [Kept] = []
+        kept.reserveCapacity(rows.frame.rowCount)
+        for row in 0..<rows.frame.rowCount {
+            let (member, _) = find(rows.place(row))
+            if !bad.contains(member) { kept.append(Kept(row: row, member: member)) }
+        }
+        return (refused, kept)
+    }
+
+    /// Whose row stands at a place, and which of its own it is, from 1.
+    private func find(_ place: DeadLetter.Place) -> (member: Int, item: Int) {
+        guard case .item(let item) = place else { return (0, 1) }
+        var low = 0
+        var high = members.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if members[middle].firstRow < item { low = middle } else { high = middle }
+        }
+        return (low, item - members[low].firstRow)
+    }
+}
+
+/// Predictions that are made and not yet recorded, with the answers that wait for it.
+private struct PreparedPredictions: Sendable {
+    var batch: PredictionBatch
+    var event: RecordBatch?
+    var answers: [(call: Int, answer: PredictionAnswer)]
 }
 
 extension JSONValue {
@@ -207,18 +347,10 @@ extension JSONValue {
 }
 
 extension PredictionRecord {
-    /// The answer to who asked.
-    func answer(endpoint: EndpointRuntime, explanation: JSONValue?) -> JSONValue {
-        var members: [(String, JSONValue)] = [
-            ("prediction_id", .string(id)), ("model", .string(model)), ("version", .int64(version)), ("variant", .string(variant)),
-            ("output", output(classes: endpoint.model?.manifest.classes ?? [])), ("degraded", .bool(isDegraded)),
-        ]
-        if let explanation { members.append(("explanation", explanation)) }
-        return .object(members)
-    }
-
     /// A probability, a number, or a map of labels to probabilities.
-    func output(classes: [String]) -> JSONValue {
+    func output(classes: [String]) -> JSONValue { Self.output(outputs[...], classes: classes) }
+
+    static func output(_ outputs: ArraySlice<Float>, classes: [String]) -> JSONValue {
         if outputs.count > 1, classes.count == outputs.count {
             return .object(zip(classes, outputs).map { ($0, .float64(Double($1))) })
         }

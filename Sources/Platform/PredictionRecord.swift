@@ -50,47 +50,8 @@ struct PredictionRecord: Sendable {
 
     static func stream(of endpoint: String) -> String { "@predictions/" + endpoint }
 
-    static func key(_ id: String) -> Fingerprint { Fingerprint(sha256Of: Array(("prediction " + id).utf8)) }
-
-    /// The row that the log stores.
-    func row(_ layout: PredictionLayout) -> Frame {
-        var columns: [Column] = []
-        columns.reserveCapacity(layout.schema.fields.count)
-        columns.append(Self.text(id))
-        columns.append(Self.text(actor))
-        columns.append(Self.text(endpoint))
-        columns.append(Self.text(model))
-        columns.append(Column(.int64([version])))
-        columns.append(Self.text(variant))
-        columns.append(Column(.float64([propensity])))
-        columns.append(Column(.timestamp([time])))
-        columns.append(Column(.int64([cut])))
-        columns.append(Column(.int64([release])))
-        columns.append(Column(.int64([semanticsVersion])))
-        columns.append(Column(.bool(Bitmap(repeating: isDegraded, count: 1))))
-        columns.append(Column(.int64([latencyMicroseconds])))
-        // A Float is a Double exactly, so nothing is lost.
-        for output in outputs { columns.append(Column(.float64([Double(output)]))) }
-        for margin in margins { columns.append(Column(.float64([Double(margin)]))) }
-        columns += inputs.columns
-        columns += features.columns
-        if let outcome, let type = outcome.type { columns.append(Column([outcome], type: type)) }
-        return Frame(layout.schema, columns, rowCount: 1)
-    }
-
-    private static func text(_ text: String) -> Column {
-        var strings = StringStorage()
-        strings.append(text)
-        return Column(.string(strings))
-    }
-
-    /// The batch that stores it.
-    func batch(_ layout: PredictionLayout) -> RecordBatch {
-        let key = Self.key(id)
-        return RecordBatch(
-            stream: Self.stream(of: endpoint), kind: .prediction, rows: row(layout), eventTimes: [time], uniqueKeys: [key],
-            payloads: [key])
-    }
+    /// By what the log knows a prediction: its id, which no other key can be but by chance in 2^128.
+    static func key(_ id: UUIDv7) -> Fingerprint { Fingerprint(high: id.high, low: id.low) }
 
     /// Reads a stored row; nil if it is none of ours.
     init?(_ stored: Frame) {
@@ -151,7 +112,7 @@ struct PredictionRecord: Sendable {
     }
 }
 
-/// The schema of an endpoint's prediction records, made once.
+/// The schema of an endpoint's prediction records.
 struct PredictionLayout: Sendable {
     let schema: Schema
 
@@ -168,12 +129,5 @@ struct PredictionLayout: Sendable {
         fields += features.fields.map { Field("feature." + $0.name, $0.type, isOptional: true) }
         if let outcome { fields.append(Field("outcome", outcome, isOptional: true)) }
         schema = Schema(fields)
-    }
-
-    /// The layout of one record.
-    init(_ record: PredictionRecord) {
-        self.init(
-            inputs: record.inputs.schema, features: record.features.schema, outputs: record.outputs.count,
-            margins: record.margins.count, outcome: record.outcome?.type)
     }
 }

@@ -17,88 +17,140 @@ import MartletTraining
 import MartletWorld
 
 /// What a client asks an endpoint: one row or several, with options.
+///
+/// The body is scanned once and the rows stay places in it, so that the contract's parser reads them straight into columns.
 struct PredictionRequest {
-    /// The rows, each an object of the stream's fields.
-    var instances: [JSONObject]
+    /// The text in which the rows stand.
+    private(set) var bytes: [UInt8]
+    /// Of each row, where its object of the stream's fields stands.
+    private(set) var rows: [Range<Int>] = []
     /// Whether the answer is a list.
-    var isList: Bool
+    private(set) var isList = false
     /// Whether the rows are events that are stored with their predictions, in one commit.
-    var appends: Bool
-    var explains: Bool
+    private(set) var appends = false
+    private(set) var explains = false
 
-    private static let keys = ["inputs", "instances", "entities", "append", "explain"]
+    private enum Key: String, CaseIterable { case inputs, instances, entities, append, explain }
 
-    init(_ body: JSONValue, rowLimit: Int) throws(PlatformError) {
-        guard let object = body.object else {
-            throw PlatformError(
-                .invalid, "a prediction is asked for with an object, found \(body.kind)",
-                hint: "send {\"inputs\": {…}} or {\"instances\": [{…}, …]}")
-        }
-        for key in object.keys where !Self.keys.contains(key) {
-            let nearest = NearestMatch.of(key, in: Self.keys)
-            throw PlatformError(
-                .invalid, "unknown member '\(key.prefix(60))'", place: key,
-                hint: nearest.map { "did you mean '\($0)'?" } ?? "members: \(Self.keys.joined(separator: ", "))")
-        }
-        switch (object["inputs"], object["instances"]) {
-        case (let inputs?, nil):
-            guard let row = inputs.object else { throw Self.wrong("inputs", "an object of fields", inputs) }
-            instances = [row]
-            isList = false
-        case (nil, let list?):
-            guard let items = list.array else { throw Self.wrong("instances", "a list of objects", list) }
-            guard items.count <= rowLimit else {
+    /// - Throws: ``PlatformError``, or ``JSONError`` for a body that is not JSON.
+    init(_ body: [UInt8], rowLimit: Int) throws {
+        bytes = body
+        var given: Set<Key> = []
+        var entities: Range<Int>?
+        try body.withUnsafeBytes { text in
+            var scanner = JSONScanner(text)
+            guard let first = try scanner.next(), first == .beginObject else {
+                let body = try JSONValue(parsing: body, lengthLimit: max(1, body.count))
                 throw PlatformError(
-                    .tooMany, "\(items.count) rows in one request; this endpoint takes \(rowLimit)", place: "instances",
-                    hint: "send fewer at a time, or use 'martlet predict --batch'")
+                    .invalid, "a prediction is asked for with an object, found \(body.kind)",
+                    hint: "send {\"inputs\": {…}} or {\"instances\": [{…}, …]}")
             }
-            instances = []
-            for item in items {
-                guard let row = item.object else { throw Self.wrong("instances", "a list of objects", item) }
-                instances.append(row)
-            }
-            isList = true
-        default:
-            throw PlatformError(.invalid, "exactly one of 'inputs' and 'instances' must be given", hint: "send {\"inputs\": {…}}")
-        }
-        appends = try Self.flag(object, "append")
-        explains = try Self.flag(object, "explain")
-        if let entities = object["entities"] {
-            guard let keys = entities.object else { throw Self.wrong("entities", "an object of entity keys", entities) }
-            for index in instances.indices {
-                for member in keys.members {
-                    if let given = instances[index][member.key], given != member.value {
-                        throw PlatformError(
-                            .conflict, "'\(member.key)' differs between inputs and entities", place: "entities.\(member.key)",
-                            hint: "give it once")
-                    }
-                    instances[index][member.key] = member.value
+            while case .key(let name)? = try scanner.next() {
+                let key = try Self.key(scanner.string(name))
+                guard given.insert(key).inserted else {
+                    throw PlatformError(.invalid, "'\(key.rawValue)' stands twice in the request", place: key.rawValue, hint: "give it once")
+                }
+                switch key {
+                case .inputs: rows = [try Self.object(&scanner, key, "an object of fields")]
+                case .instances: rows = try Self.objects(&scanner, limit: rowLimit)
+                case .entities: entities = try Self.object(&scanner, key, "an object of entity keys")
+                case .append: appends = try Self.flag(&scanner, key)
+                case .explain: explains = try Self.flag(&scanner, key)
                 }
             }
+            _ = try scanner.next()
         }
+        guard given.contains(.inputs) != given.contains(.instances) else {
+            throw PlatformError(.invalid, "exactly one of 'inputs' and 'instances' must be given", hint: "send {\"inputs\": {…}}")
+        }
+        isList = given.contains(.instances)
+        if let entities { try add(JSONValue(parsing: Array(body[entities]), lengthLimit: body.count)) }
     }
 
-    private static func flag(_ object: JSONObject, _ key: String) throws(PlatformError) -> Bool {
-        guard let value = object[key] else { return false }
-        guard let flag = value.bool else { throw wrong(key, "true or false", value) }
+    private static func key(_ name: String) throws(PlatformError) -> Key {
+        if let key = Key(rawValue: name) { return key }
+        let names = Key.allCases.map(\.rawValue)
+        throw PlatformError(
+            .invalid, "unknown member '\(name.prefix(60))'", place: name,
+            hint: NearestMatch.of(name, in: names).map { "did you mean '\($0)'?" } ?? "members: \(names.joined(separator: ", "))")
+    }
+
+    /// Where the next value stands, which must be an object.
+    private static func object(_ scanner: inout JSONScanner, _ key: Key, _ expected: String) throws -> Range<Int> {
+        let token = try scanner.next()
+        let start = scanner.tokenStart
+        guard token == .beginObject else { throw wrong(key, expected, token) }
+        try skip(&scanner)
+        return start..<scanner.offset
+    }
+
+    private static func objects(_ scanner: inout JSONScanner, limit: Int) throws -> [Range<Int>] {
+        let token = try scanner.next()
+        guard token == .beginArray else { throw wrong(.instances, "a list of objects", token) }
+        var rows: [Range<Int>] = []
+        var count = 0
+        while let token = try scanner.next(), token != .endArray {
+            guard token == .beginObject else { throw wrong(.instances, "a list of objects", token) }
+            let start = scanner.tokenStart
+            try skip(&scanner)
+            count += 1
+            if count <= limit { rows.append(start..<scanner.offset) }
+        }
+        guard count <= limit else {
+            throw PlatformError(
+                .tooMany, "\(count) rows in one request; this endpoint takes \(limit)", place: "instances",
+                hint: "send fewer at a time, or use 'martlet predict --batch'")
+        }
+        return rows
+    }
+
+    /// Passes over the rest of an object that was begun.
+    private static func skip(_ scanner: inout JSONScanner) throws(JSONError) {
+        let level = scanner.depth
+        while scanner.depth >= level, try scanner.next() != nil {}
+    }
+
+    private static func flag(_ scanner: inout JSONScanner, _ key: Key) throws -> Bool {
+        let token = try scanner.next()
+        guard case .bool(let flag)? = token else { throw wrong(key, "true or false", token) }
         return flag
     }
 
-    private static func wrong(_ key: String, _ expected: String, _ found: JSONValue) -> PlatformError {
-        PlatformError(.invalid, "'\(key)' must be \(expected), found \(found.kind)", place: key)
+    private static func wrong(_ key: Key, _ expected: String, _ found: JSONScanner.Token?) -> PlatformError {
+        let kind =
+            switch found {
+            case .beginObject: "an object"
+            case .beginArray: "an array"
+            case .string: "a text"
+            case .int64, .float64: "a number"
+            case .bool: "true or false"
+            default: "null"
+            }
+        return PlatformError(.invalid, "'\(key.rawValue)' must be \(expected), found \(kind)", place: key.rawValue)
     }
 
-    /// The rows as one JSON array, each with an event time.
-    func rows(eventTime: String?, now: Timestamp) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginArray()
-        for instance in instances {
-            var row = instance
-            if let eventTime, row[eventTime]?.isNull ?? true { row[eventTime] = .string("\(now)") }
+    /// Gives every row the keys of entities that were sent beside the rows.
+    private mutating func add(_ entities: JSONValue) throws {
+        guard let keys = entities.object else { return }
+        var writer = JSONWriter(reserving: bytes.count + rows.count * 64)
+        var ranges: [Range<Int>] = []
+        for range in rows {
+            var row = try JSONValue(parsing: Array(bytes[range]), lengthLimit: range.count).object ?? JSONObject()
+            for member in keys.members {
+                if let given = row[member.key], given != member.value {
+                    throw PlatformError(
+                        .conflict, "'\(member.key)' differs between inputs and entities", place: "entities.\(member.key)",
+                        hint: "give it once")
+                }
+                row[member.key] = member.value
+            }
+            let start = writer.bytes.count
             JSONValue.object(row).write(into: &writer)
+            writer.newLine()
+            ranges.append(start..<(writer.bytes.count - 1))
         }
-        writer.endArray()
-        return writer.bytes
+        bytes = writer.bytes
+        rows = ranges
     }
 }
 

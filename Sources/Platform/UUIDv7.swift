@@ -29,6 +29,16 @@ public struct UUIDv7: Hashable, Sendable {
             high: milliseconds << 16 | 0x7000 | random.next() & 0x0FFF, low: 0x8000_0000_0000_0000 | random.next() >> 2)
     }
 
+    /// Ids made together, which ascend: the first is drawn, each next is one more.
+    ///
+    /// Source: RFC 9562, section 6.2, method 2.
+    public static func make(_ count: Int, at time: Timestamp, random: any RandomSource) -> [UUIDv7] {
+        let first = make(at: time, random: random)
+        // Room to count in: the highest random bit is left clear.
+        let low = first.low & ~(1 << 61)
+        return (0..<max(0, count)).map { UUIDv7(high: first.high, low: low + UInt64($0)) }
+    }
+
     private init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -48,12 +58,20 @@ public struct UUIDv7: Hashable, Sendable {
 
 extension UUIDv7: CustomStringConvertible {
     public var description: String {
-        func padded(_ word: UInt64) -> String {
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var place = 0
+            for (word, shifts) in [(high, 0..<16), (low, 16..<32)] {
+                for digit in shifts {
+                    if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                        buffer[place] = UInt8(ascii: "-")
+                        place += 1
+                    }
+                    let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15)) & 15)
+                    buffer[place] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+                    place += 1
+                }
+            }
+            return place
         }
-        let digits = Array(padded(high) + padded(low))
-        let groups = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
-        return groups.map { String(digits[$0]) }.joined(separator: "-")
     }
 }

@@ -6,6 +6,7 @@ import MartletFrames
 import MartletPlatform
 import MartletRegistry
 import MartletWorld
+import Synchronization
 import Testing
 
 /// A project in a temporary folder, and a platform over it that can be closed and opened again.
@@ -13,12 +14,15 @@ final class PlatformFixture {
     let folder: String
     private(set) var platform: Platform
 
+    private let limits: Platform.Limits
+
     /// - Parameter files: paths and texts of the project's definitions.
-    init(files: [String: String]) async throws {
+    init(files: [String: String], limits: Platform.Limits = Platform.Limits()) async throws {
+        self.limits = limits
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-" + UUID().uuidString).path()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (path, text) in files { try PlatformFixture.write(text, to: folder + "/" + path) }
-        platform = try await PlatformFixture.open(folder)
+        platform = try await PlatformFixture.open(folder, limits)
     }
 
     deinit {
@@ -31,14 +35,15 @@ final class PlatformFixture {
         try Data(text.utf8).write(to: url)
     }
 
-    static func open(_ folder: String) async throws -> Platform {
-        try await Platform.open(world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder))
+    static func open(_ folder: String, _ limits: Platform.Limits = Platform.Limits()) async throws -> Platform {
+        try await Platform.open(
+            world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder), limits: limits)
     }
 
     /// Closes the platform and opens it anew, as a restart does.
     func restart() async throws {
         try await platform.close()
-        platform = try await PlatformFixture.open(folder)
+        platform = try await PlatformFixture.open(folder, limits)
     }
 
     func write(_ text: String, to path: String) throws {
@@ -71,11 +76,27 @@ final class PlatformFixture {
     }
 
     func predict(_ endpoint: String, _ body: JSONValue) async throws -> JSONValue {
+        let answer = try await predict(endpoint, together: [body.serialized()])[0].get()
+        return try JSONValue(parsing: answer.body, lengthLimit: 1 << 20)
+    }
+
+    /// Asks for several predictions at a time, and returns when each was answered; one that is answered twice crashes.
+    func predict(_ endpoint: String, together bodies: [[UInt8]]) async throws -> [Result<PredictionAnswer, any Error>] {
         let scope = try scope(.predict, .endpoint, endpoint)
-        let bytes: [UInt8] = try await withCheckedThrowingContinuation { continuation in
-            platform.predict(endpoint, body: body.serialized(), requestID: nil, scope: scope) { continuation.resume(with: $0) }
+        let waiting = Mutex([Result<PredictionAnswer, any Error>?](repeating: nil, count: bodies.count))
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            platform.predict(endpoint, bodies.map { PredictionCall(body: $0, scope: scope) }) { results in
+                let isComplete = waiting.withLock { waiting in
+                    for (call, result) in results {
+                        precondition(waiting[call] == nil, "call \(call) was answered twice")
+                        waiting[call] = result
+                    }
+                    return !waiting.contains { $0 == nil }
+                }
+                if isComplete { continuation.resume() }
+            }
         }
-        return try JSONValue(parsing: bytes, lengthLimit: 1 << 20)
+        return waiting.withLock { $0.compactMap { $0 } }
     }
 
     func replay(_ id: String) async throws -> JSONValue {

@@ -183,7 +183,9 @@ struct InterruptionTests {
 
         func admit(_ head: Request) -> Admission { head.segments.first == "stream" ? .stream(limit: 1 << 30, 0) : .collect(limit: 0, 0) }
 
-        func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void) {
+        func respond(
+        to request: Request, admission: Admission.Ticket, on thread: RequestThread?, _ answer: @escaping @Sendable (Response) -> Void
+    ) {
             if case .stream = request.body { return answer(.text("not wanted", status: 404)) }
             Task { [gate] in
                 _ = try? await gate.next()

@@ -15,11 +15,15 @@ private struct Echo: RequestResponder {
         }
     }
 
-    func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void) {
+    func respond(
+        to request: Request, admission: Admission.Ticket, on thread: RequestThread?, _ answer: @escaping @Sendable (Response) -> Void
+    ) {
         switch request.body {
         case .bytes(let bytes):
             let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
             let text = "\(request.method.rawValue) \(request.segments.joined(separator: "|")) \(query) \(bytes.count)"
+            // Answered from another thread, while the connection goes on.
+            if request.segments.first == "later" { return DispatchQueue.global().async { answer(.text(text)) } }
             answer(.text(text))
         case .stream(let stream):
             Task {
@@ -110,11 +114,66 @@ struct TransportTests {
         await listener.stop()
     }
 
-    @Test("malformed HTTP is answered with 400 and a closed connection", arguments: ["nonsense\r\n\r\n", "GET /\u{1} HTTP/1.1\r\n\r\n"])
-    func malformed(_ bytes: String) async throws {
-        let listener = HTTPListener(responder: Echo(), threads: 1)
+    @Test("many requests sent at once are answered in order, whether at once or later")
+    func pipelined() async throws {
+        try await withPort { port in
+            var requests = ""
+            for number in 0..<200 {
+                let path = number % 3 == 0 ? "later" : "now"
+                requests += "POST /\(path)/\(number) HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
+            }
+            requests += "GET /last HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            let text = try await exchange(requests, port: port)
+            let numbers = text.split(separator: "\r\n").compactMap { line in
+                line.firstRange(of: "|").flatMap { Int(line[$0.upperBound...].prefix { $0.isNumber }) }
+            }
+            #expect(numbers == Array(0..<200))
+            #expect(text.contains("GET last"))
+        }
+    }
+
+    @Test("a client that asks before it sends its body is told to go on, or refused")
+    func expectation() async throws {
+        try await withPort { port in
+            let head = "HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\nconnection: close\r\n\r\n"
+            let welcome = try await exchange("POST /a \(head)abc", port: port)
+            #expect(welcome.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"))
+            let refused = try await exchange("POST /refused \(head)", port: port)
+            #expect(refused.hasPrefix("HTTP/1.1 403"))
+        }
+    }
+
+    @Test("an idle connection, and one whose request never ends, are closed", arguments: ["", "POST /a HTTP/1.1\r\nhost: x\r\ncontent-"])
+    func idle(_ bytes: String) async throws {
+        var limits = ListenerLimits()
+        limits.idleSeconds = 1
+        limits.requestSeconds = 1
+        try await withPort(limits) { port in
+            let answer = try await exchange(bytes, port: port)
+            #expect(answer.isEmpty)
+        }
+    }
+
+    @Test(
+        "malformed HTTP is answered with an error of our shape and a closed connection",
+        arguments: [
+            ("nonsense\r\n\r\n", 400, "malformed_http"), ("GET /\u{1} HTTP/1.1\r\n\r\n", 400, "malformed_http"),
+            ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1x\r\n\r\n", 400, "malformed_http"),
+            ("GET / HTTP/1.1\r\nx: " + String(repeating: "y", count: 20_000) + "\r\n\r\n", 431, "head_too_large"),
+        ])
+    func malformed(_ bytes: String, status: Int, code: String) async throws {
+        try await withPort { port in
+            let answer = try await exchange(bytes, port: port)
+            #expect(answer.hasPrefix("HTTP/1.1 \(status)"))
+            #expect(answer.contains("{\"error\":{\"code\":\"\(code)\""))
+        }
+    }
+
+    /// Runs a body against a listener on a port.
+    private func withPort(_ limits: ListenerLimits = ListenerLimits(), _ body: (Int) async throws -> Void) async throws {
+        let listener = HTTPListener(responder: Echo(), threads: 1, limits: limits)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
-        #expect(try await exchange(bytes, port: port).hasPrefix("HTTP/1.1 400") == true)
+        try await body(port)
         await listener.stop()
     }
 

@@ -171,7 +171,18 @@ public struct ContractParser: Sendable {
             arrival: arrival)
     }
 
-    private func parse(_ rows: TextRows, cells: [Int?], arrival: Timestamp?) -> ContractRows {
+    /// Holds objects that stand in several texts to the contract: the items of one list, in the order of the texts.
+    ///
+    /// - Parameters:
+    ///   - objects: of each text, where its objects stand; each a JSON object that was scanned before.
+    ///   - askedAt: the event time of a row that gives none, or null; nil if each must give one.
+    public func parse(
+        objects: [(bytes: [UInt8], ranges: [Range<Int>])], arrival: Timestamp? = nil, askedAt: Timestamp? = nil
+    ) -> ContractRows {
+        parse(self.objects.rows(ofObjects: objects), cells: objectCells, arrival: arrival, askedAt: askedAt)
+    }
+
+    private func parse(_ rows: TextRows, cells: [Int?], arrival: Timestamp?, askedAt: Timestamp? = nil) -> ContractRows {
         var columns: [Column] = []
         columns.reserveCapacity(readers.count)
         var faults: [Int: [DeadLetter.Fault]] = [:]
@@ -184,6 +195,7 @@ public struct ContractParser: Sendable {
                 continue
             }
             var output = reader.read(rows, column: cells[index])
+            if index == eventTime, let askedAt { fill(&output, rows, cells[index], with: askedAt) }
             if index == eventTime, let arrival { checkAhead(&output, arrival: arrival) }
             columns.append(reader.filled(output.column))
             for (row, fault) in output.faults { faults[row, default: []].append(fault) }
@@ -209,6 +221,22 @@ public struct ContractParser: Sendable {
             frame: Frame(schema, columns, rowCount: kept.count), deadLetters: letters, repairs: repairs,
             source: rows,
             rows: kept, repairedRows: repairedRows)
+    }
+
+    /// Puts a time in place of an event time that a row does not give; an empty text is not taken for that.
+    private func fill(_ output: inout FieldReader.Output, _ rows: TextRows, _ cell: Int?, with time: Timestamp) {
+        guard case .timestamp(var times) = output.column.storage, output.column.validity != nil else { return }
+        var validity = output.column.validity
+        var filled: Set<Int> = []
+        for row in times.indices where output.column.isMissing(row) {
+            let kind = cell.map { rows.cells[row * rows.width + $0].kind } ?? .absent
+            guard kind == .absent || kind == .null else { continue }
+            times[row] = time.microseconds
+            validity?[row] = true
+            filled.insert(row)
+        }
+        output.column = Column(.timestamp(times), validity: filled.count == output.column.missingCount ? nil : validity)
+        output.faults.removeAll { filled.contains($0.row) }
     }
 
     private func checkAhead(_ output: inout FieldReader.Output, arrival: Timestamp) {

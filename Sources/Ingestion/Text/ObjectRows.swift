@@ -66,6 +66,29 @@ struct ObjectRows {
         return rows
     }
 
+    /// Objects that stand in several texts, as the items of one list.
+    func rows(ofObjects texts: [(bytes: [UInt8], ranges: [Range<Int>])]) -> TextRows {
+        var rows = TextRows(width: keys.count, raw: [])
+        let count = texts.reduce(0) { $0 + $1.ranges.count }
+        rows.raw.reserveCapacity(texts.reduce(0) { $0 + $1.bytes.count })
+        rows.cells.reserveCapacity(count * keys.count)
+        rows.rowRanges.reserveCapacity(count)
+        rows.places.reserveCapacity(count)
+        for (bytes, ranges) in texts {
+            for range in ranges {
+                let start = rows.raw.count
+                rows.raw.append(contentsOf: bytes[range])
+                let place = DeadLetter.Place.item(rows.places.count + rows.rejected.count + 1)
+                let fault = bytes.withUnsafeBytes { text in
+                    var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: text[range]))
+                    return readLine(&scanner, start: start, into: &rows)
+                }
+                finish(fault, start..<rows.raw.count, place, into: &rows)
+            }
+        }
+        return rows
+    }
+
     private func finish(
         _ fault: DeadLetter.Fault?, _ range: Range<Int>, _ place: DeadLetter.Place, into rows: inout TextRows
     ) {

@@ -17,7 +17,7 @@ extension APIRoutes {
                     .init("entities", .map(.any), isRequired: false), .init("append", .boolean, isRequired: false),
                     .init("explain", .boolean, isRequired: false),
                 ]),
-                output: Self.answerShape, handler: .immediate(makePrediction)),
+                output: Self.answerShape, handler: .gathered(makePredictions)),
             Route(
                 "predictions.batch", .post, "/api/v1/endpoints/{endpoint}/predict/batch",
                 "Predicts for every row of a file, plain or gzip: one line a row, in its order.",
@@ -74,25 +74,44 @@ extension APIRoutes {
         ]
     }
 
-    @Sendable private func makePrediction(_ call: Call, _ answer: @escaping @Sendable (Result<Response, any Error>) -> Void) {
-        let endpoint = call.parameter(0)
-        let start = platform.world.clock.monotonicNanoseconds()
-        let finish: @Sendable (Result<[UInt8], any Error>) -> Void = { [metrics, platform] outcome in
-            switch outcome {
-            case .success(let bytes):
-                metrics.predicted(
-                    on: endpoint, predictions: Self.occurrences(of: Self.identified, in: bytes),
-                    degraded: Self.occurrences(of: Self.isDegraded, in: bytes),
-                    nanoseconds: platform.world.clock.monotonicNanoseconds() - start)
-                answer(.success(.json(bytes)))
-            case .failure(let error):
-                metrics.predictionFailed(on: endpoint)
-                answer(.failure(error))
+    @Sendable private func makePredictions(_ calls: [Call], _ answer: @escaping Route.GatheredAnswers) {
+        var endpoints: [(name: String, calls: [Int])] = []
+        for (index, call) in calls.enumerated() {
+            let name = call.parameter(0)
+            if let known = endpoints.firstIndex(where: { $0.name == name }) {
+                endpoints[known].calls.append(index)
+            } else {
+                endpoints.append((name, [index]))
             }
         }
-        do {
-            platform.predict(endpoint, body: call.bytes, requestID: call.requestID, scope: try call.requireScope(), finish)
-        } catch { finish(.failure(error)) }
+        for (name, indices) in endpoints { makePredictions(name, indices, calls, answer) }
+    }
+
+    private func makePredictions(_ endpoint: String, _ indices: [Int], _ all: [Call], _ answer: @escaping Route.GatheredAnswers) {
+        var asked: [PredictionCall] = []
+        var numbers: [Int] = []
+        for index in indices {
+            do {
+                asked.append(PredictionCall(body: all[index].bytes, scope: try all[index].requireScope()))
+                numbers.append(index)
+            } catch { answer([(index, .failure(error))]) }
+        }
+        platform.predict(endpoint, asked) { [metrics, platform, numbers] results in
+            let now = platform.world.clock.monotonicNanoseconds()
+            answer(results.map { call, result in
+                let index = numbers[call]
+                switch result {
+                case .success(let made):
+                    metrics.predicted(
+                        on: endpoint, predictions: made.predictions, degraded: made.degraded,
+                        nanoseconds: now - all[index].startNanoseconds)
+                    return (index, .success(.json(made.body)))
+                case .failure(let error):
+                    metrics.predictionFailed(on: endpoint)
+                    return (index, .failure(error))
+                }
+            })
+        }
     }
 
     @Sendable private func predictBatch(_ call: Call) async throws -> Response {
@@ -107,29 +126,6 @@ extension APIRoutes {
         }
         metrics.predicted(on: endpoint, predictions: report.predictions, degraded: report.degraded, nanoseconds: nil)
         return Response(headers: Headers([("content-type", "application/x-ndjson")]), body: lines.bytes)
-    }
-
-    // In JSON these bytes can only be a member's key: inside a text the quotes would be escaped.
-    private static let identified = Array("\"prediction_id\":".utf8)
-    private static let isDegraded = Array("\"degraded\":true".utf8)
-
-    static func occurrences(of pattern: [UInt8], in bytes: [UInt8]) -> Int {
-        guard bytes.count >= pattern.count, let first = pattern.first else { return 0 }
-        var count = 0
-        bytes.withUnsafeBufferPointer { bytes in
-            pattern.withUnsafeBufferPointer { pattern in
-                var start = 0
-                while start <= bytes.count - pattern.count {
-                    if bytes[start] == first, (1..<pattern.count).allSatisfy({ bytes[start + $0] == pattern[$0] }) {
-                        count += 1
-                        start += pattern.count
-                    } else {
-                        start += 1
-                    }
-                }
-            }
-        }
-        return count
     }
 
     private static let explanationShape = Shape.object([

@@ -43,6 +43,8 @@ struct ProjectAuthenticator: Authenticator {
 
     /// `Bearer TOKEN`, or `Basic` with the token as password, for programs that know no other way.
     static func token(in header: String) -> Secret? {
+        // As nearly every client writes it.
+        if header.hasPrefix("Bearer "), header.utf8.dropFirst(7).first != 0x20 { return Secret(String(header.utf8.dropFirst(7)) ?? "") }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         let credential = parts[1].drop { $0 == " " }

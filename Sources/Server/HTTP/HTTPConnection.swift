@@ -3,11 +3,11 @@ import NIOHTTP1
 
 /// One connection: reads requests one after another and writes their answers.
 ///
-/// The pipelining handler before it holds the next request back until the answer is written, so there is one request
-/// at a time and no state is shared beyond the event loop.
+/// What comes of the next request is held back until the answer is written, so there is one request at a time and no
+/// state is shared beyond the event loop.
 final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         case idle
@@ -21,10 +21,12 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private static let backlogLimit = 8
 
     private let responder: any RequestResponder
+    private let thread: RequestThread
     private let peer: Request.Peer
     private let connections: ConnectionCount
     private let limits: ListenerLimits
     private var state = State.idle
+    private var lastTarget: (text: String, target: (segments: [String], query: [(name: String, value: String)])?) = ("", nil)
     private var isAdmitted = false
     private var keepsAlive = true
     private var isHead = false
@@ -33,6 +35,11 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// Whether the answer after which the connection closes is with the system.
     private var isDone = false
     private var isAnswering = false
+    /// What was read of later requests while one is answered: no more than one read brought, for reading stops meanwhile.
+    private var held: [HTTPServerRequestPart] = []
+    private var isReleasing = false
+    /// When something was last read or written.
+    private var lastActivity = NIODeadline.now()
     /// Since when a head or a collected body is waited for; nil while an answer is made or a body is streamed.
     private var waitsSince: NIODeadline?
     private var deadlineCheck: RepeatedTask?
@@ -40,8 +47,11 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// How long the rest of an unwanted body is read, so that its sender gets to the answer before the connection ends.
     private static let drainSeconds: Int64 = 2
 
-    init(responder: any RequestResponder, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits) {
+    init(
+        responder: any RequestResponder, thread: RequestThread, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits
+    ) {
         self.responder = responder
+        self.thread = thread
         self.peer = peer
         self.connections = connections
         self.limits = limits
@@ -52,7 +62,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         waitsSince = .now()
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         // One timer a connection, not one a request.
-        let period = TimeAmount.milliseconds(max(50, limits.requestSeconds * 100))
+        let period = TimeAmount.milliseconds(max(50, min(limits.requestSeconds, limits.idleSeconds) * 100))
         deadlineCheck = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
             bound.value.handler.checkDeadline(context: bound.value.context)
         }
@@ -70,26 +80,59 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) } else { context.fireUserInboundEventTriggered(event) }
-    }
-
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+        // After an answer to something else, or in the midst of one, there is nothing that could be said.
+        guard let error = error as? HTTPParserError, !isAnswering, isRead || waitsSince != nil else { return context.close(promise: nil) }
+        keepsAlive = false
+        isRead = true
+        state = .ignoringBody
+        write(error == .headerOverflow ? Problem.headTooLarge(limit: limits.headBytes) : Problem.malformedHTTP, context: context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
+        lastActivity = .now()
+        let part = unwrapInboundIn(data)
+        if !held.isEmpty || isAnswering && part.isHead {
+            if held.isEmpty { setReading(false, context) }
+            held.append(part)
+        } else {
+            receive(part, context: context)
+        }
+    }
+
+    private func setReading(_ isOn: Bool, _ context: ChannelHandlerContext) {
+        try? context.channel.syncOptions?.setOption(.autoRead, value: isOn)
+    }
+
+    /// Goes on with what was held back, as far as the next request that has to be waited for.
+    private func releaseHeld(_ context: ChannelHandlerContext) {
+        guard !held.isEmpty, !isReleasing else { return }
+        isReleasing = true
+        defer { isReleasing = false }
+        var index = 0
+        while index < held.count, !(isAnswering && held[index].isHead) {
+            receive(held[index], context: context)
+            index += 1
+        }
+        held.removeSubrange(..<index)
+        if held.isEmpty { setReading(true, context) }
+    }
+
+    private func receive(_ part: HTTPServerRequestPart, context: ChannelHandlerContext) {
+        switch part {
         case .head(let head): receive(head, context: context)
         case .body(let buffer): receive(buffer, context: context)
         case .end: receiveEnd(context: context)
         }
     }
 
-    /// The idle timer is set back by every byte; this one is not, so that no connection is held by one byte a second.
+    /// The time of idleness is set back by every byte; that of a request is not, so that no connection is held by one
+    /// byte a second.
     private func checkDeadline(context: ChannelHandlerContext) {
-        guard let waitsSince, .now() - waitsSince > .seconds(limits.requestSeconds) else { return }
-        context.close(promise: nil)
+        let now = NIODeadline.now()
+        let isIdle = now - lastActivity > .seconds(limits.idleSeconds)
+        let isSlow = waitsSince.map { now - $0 > .seconds(limits.requestSeconds) } ?? false
+        if isIdle || isSlow { context.close(promise: nil) }
     }
 
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
@@ -105,7 +148,9 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         guard let method = Request.Method(rawValue: head.method.rawValue) else {
             return write(Problem.unknownMethod, context: context)
         }
-        guard let target = RequestTarget.parse(head.uri) else {
+        // A client mostly asks one thing again and again.
+        if head.uri != lastTarget.text || lastTarget.target == nil { lastTarget = (head.uri, RequestTarget.parse(head.uri)) }
+        guard let target = lastTarget.target else {
             return write(Problem.malformedTarget, context: context)
         }
         let request = Request(
@@ -120,9 +165,11 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
                 return refuseTooLarge(limit: limit, context: context)
             }
+            inviteBody(head, context)
             state = .collecting(request, limit: limit, ticket, ByteBuffer())
             waitsSince = .now()
         case .stream(let limit, let ticket):
+            inviteBody(head, context)
             let boundContext = NIOLoopBound(context, eventLoop: context.eventLoop)
             let eventLoop = context.eventLoop
             let stream = BodyStream(demand: { backlog in
@@ -134,6 +181,12 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             streamed.body = .stream(stream)
             answer(streamed, ticket, context: context)
         }
+    }
+
+    /// Tells a client that asks whether its body is wanted to go on.
+    private func inviteBody(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard head.version == .http1_1, head.headers["expect"].contains(where: { $0.lowercased() == "100-continue" }) else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
     private func receive(_ buffer: ByteBuffer, context: ChannelHandlerContext) {
@@ -182,7 +235,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         let eventLoop = context.eventLoop
         isAnswering = true
         connections.answering()
-        responder.respond(to: request, admission: ticket) { response in
+        responder.respond(to: request, admission: ticket, on: thread) { response in
             // Answers made on the event loop itself, as the hot routes do, are written without a hop.
             if eventLoop.inEventLoop {
                 bound.value.handler.write(response, context: bound.value.context)
@@ -203,7 +256,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
-        waitsSince = .now()
+        lastActivity = .now()
+        waitsSince = lastActivity
         if isAnswering { connections.answered() }
         isAnswering = false
         if case .streaming = state, !isRead {
@@ -212,28 +266,48 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             keepsAlive = false
             context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
         }
-        var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: response.status))
-        head.headers.reserveCapacity(response.headers.fields.count + 2)
-        for field in response.headers.fields { head.headers.add(name: field.name, value: field.value) }
-        head.headers.add(name: "content-length", value: String(response.body.count))
-        if !keepsAlive { head.headers.add(name: "connection", value: "close") }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !response.body.isEmpty, !isHead {
-            var buffer = context.channel.allocator.buffer(capacity: response.body.count)
-            buffer.writeBytes(response.body)
-            context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
-        }
+        var buffer = context.channel.allocator.buffer(capacity: 256 + response.body.count)
+        buffer.write(response, keepsAlive: keepsAlive, withBody: !isHead)
         if keepsAlive {
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+            releaseHeld(context)
         } else {
             let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
             let eventLoop = context.eventLoop
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+            context.writeAndFlush(wrapOutboundOut(buffer)).whenComplete { _ in
                 bound.value.handler.isDone = true
                 if bound.value.handler.isRead { return bound.value.context.close(promise: nil) }
                 // To close with unread bytes would make the system throw the answer away.
                 eventLoop.scheduleTask(in: .seconds(Self.drainSeconds)) { bound.value.context.close(promise: nil) }
             }
         }
+    }
+}
+
+extension HTTPServerRequestPart {
+    fileprivate var isHead: Bool {
+        if case .head = self { true } else { false }
+    }
+}
+
+extension ByteBuffer {
+    /// Writes an answer as RFC 9112 has it.
+    ///
+    /// A header's value is our own text or was bounded by it; one with a line break could begin another header, and is left out.
+    fileprivate mutating func write(_ response: Response, keepsAlive: Bool, withBody: Bool) {
+        writeStaticString("HTTP/1.1 ")
+        writeString(String(response.status))
+        writeStaticString(" ")
+        writeString(HTTPResponseStatus(statusCode: response.status).reasonPhrase)
+        for field in response.headers.fields where field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) {
+            writeStaticString("\r\n")
+            writeString(field.name)
+            writeStaticString(": ")
+            writeString(field.value)
+        }
+        writeStaticString("\r\ncontent-length: ")
+        writeString(String(response.body.count))
+        writeStaticString(keepsAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n")
+        if withBody { writeBytes(response.body) }
     }
 }

@@ -8,7 +8,10 @@ public protocol RequestResponder: Sendable {
     /// Decides from the head alone, before any of the body is read, whether and how to take the body.
     func admit(_ head: Request) -> Admission
     /// Answers once, from any thread.
-    func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void)
+    ///
+    /// - Parameter thread: the transport's thread that the request came on and on which this is called; nil if it has none.
+    func respond(
+        to request: Request, admission: Admission.Ticket, on thread: RequestThread?, _ answer: @escaping @Sendable (Response) -> Void)
 }
 
 /// The decision over a request's head.
@@ -51,6 +54,8 @@ public final class HTTPListener: Sendable {
     private let responder: any RequestResponder
     private let limits: ListenerLimits
     private let connections: ConnectionCount
+    /// What each thread of the group is to the responder.
+    private let threads = ThreadSpecificVariable<RequestThread>()
     /// Guards the open server channels.
     private let channels = Mutex<[any Channel]>([])
 
@@ -70,25 +75,29 @@ public final class HTTPListener: Sendable {
         let responder = responder
         let limits = limits
         let connections = connections
+        let threads = threads
         let isOwner = if case .socket = address { true } else { false }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: isOwner ? 0 : 1)
             .childChannelOption(.maxMessagesPerRead, value: 4)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                let loop = channel.eventLoop
+                return loop.makeCompletedFuture {
+                    let thread = threads.currentValue ?? RequestThread(isCurrent: { loop.inEventLoop }, enqueue: { loop.execute($0) })
+                    threads.currentValue = thread
                     if !isOwner { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
                     let peer: Request.Peer = isOwner ? .owner : .network(address: channel.remoteAddress?.ipAddress ?? "unknown")
-                    let idle = IdleStateHandler(allTimeout: .seconds(limits.idleSeconds))
-                    try channel.pipeline.syncOperations.addHandler(idle)
-                    var decoder = NIOHTTPDecoderLimitConfiguration()
-                    decoder.maxHeaderFieldSize = limits.headBytes
-                    decoder.maxHeaderListSize = limits.headBytes
-                    decoder.maxHeaderFieldCount = limits.headFields
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-                        withEncoderConfiguration: HTTPResponseEncoder.Configuration(), withDecoderLimitConfiguration: decoder)
+                    var bounds = NIOHTTPDecoderLimitConfiguration()
+                    bounds.maxHeaderFieldSize = limits.headBytes
+                    bounds.maxHeaderListSize = limits.headBytes
+                    bounds.maxHeaderFieldCount = limits.headFields
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTPConnection(responder: responder, peer: peer, connections: connections, limits: limits))
+                        ByteToMessageHandler(
+                            HTTPRequestDecoder(
+                                leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: bounds)))
+                    try channel.pipeline.syncOperations.addHandler(
+                        HTTPConnection(responder: responder, thread: thread, peer: peer, connections: connections, limits: limits))
                 }
             }
         let channel =

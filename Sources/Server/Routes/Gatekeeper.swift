@@ -106,12 +106,14 @@ public final class Gatekeeper: RequestResponder {
         }
     }
 
-    public func respond(to request: Request, admission: Admission.Ticket, _ answer: @escaping @Sendable (Response) -> Void) {
+    public func respond(
+        to request: Request, admission: Admission.Ticket, on thread: RequestThread?, _ answer: @escaping @Sendable (Response) -> Void
+    ) {
         guard let ticket = admission as? Ticket else { return answer(.text("", status: 500)) }
         let start = clock.monotonicNanoseconds()
         var request = request
         request.parameters = ticket.parameters
-        let call = Call(request: request, scope: ticket.scope, requestID: ticket.requestID, input: ticket.route.input)
+        let call = Call(request: request, scope: ticket.scope, requestID: ticket.requestID, startNanoseconds: start, input: ticket.route.input)
         let finish: @Sendable (Result<Response, any Error>) -> Void = { [self, request] outcome in
             var response: Response
             switch outcome {
@@ -126,6 +128,9 @@ public final class Gatekeeper: RequestResponder {
         if let mistake = Self.mistake(in: request.query, of: ticket.route) { return finish(.failure(mistake)) }
         switch ticket.route.handler {
         case .immediate(let handle): handle(call, finish)
+        case .gathered(let handle):
+            guard let thread else { return handle([call]) { for (_, result) in $0 { finish(result) } } }
+            GatheredCalls.on(thread).add(call, to: ticket.route, handle, on: thread, finish)
         case .asynchronous(let handle):
             Task {
                 do { finish(.success(try await handle(call))) } catch { finish(.failure(error)) }
@@ -149,7 +154,7 @@ public final class Gatekeeper: RequestResponder {
 
     private func respond(_ request: Request, _ ticket: Admission.Ticket) async -> Response {
         await withCheckedContinuation { continuation in
-            respond(to: request, admission: ticket) { continuation.resume(returning: $0) }
+            respond(to: request, admission: ticket, on: nil) { continuation.resume(returning: $0) }
         }
     }
 
@@ -169,7 +174,7 @@ public final class Gatekeeper: RequestResponder {
     /// A browser that was lured, or whose name server lies, sends another host or origin than ours.
     private func checkOrigin(_ head: Request) -> Problem? {
         guard case .network = head.peer else { return nil }
-        guard head.headers.count(of: "host") == 1, let host = head.headers["host"], settings.hosts.contains(Self.name(ofHost: host)) else {
+        guard head.headers.count(of: "host") == 1, let host = head.headers["host"], isOurs(host) else {
             return Problem(
                 status: 421, code: "wrong_host", message: "the request is addressed to another host",
                 hint: "use the URL that the server printed, or add the name with --host-name")
@@ -183,6 +188,12 @@ public final class Gatekeeper: RequestResponder {
             return Problem(status: 403, code: "foreign_origin", message: "the request comes from a page without an origin")
         }
         return nil
+    }
+
+    private func isOurs(_ host: String) -> Bool {
+        // Most hosts come as they are written in the set, but for the port.
+        let plain = host.utf8.firstIndex(of: UInt8(ascii: ":")).map { String(host[..<$0]) } ?? host
+        return settings.hosts.contains(plain) || settings.hosts.contains(Self.name(ofHost: host))
     }
 
     static func name(ofHost host: String) -> String {

@@ -63,6 +63,15 @@ extension Problem {
         status: 400, code: "malformed_target", message: "the request's path or query is malformed",
         hint: "write what is not a letter, a digit or one of '-._~' as '%' and two hexadecimal digits of UTF-8")
 
+    static let malformedHTTP = Problem(
+        status: 400, code: "malformed_http", message: "what came is no HTTP request", hint: "speak HTTP/1.1, without TLS, on this port")
+
+    static func headTooLarge(limit: Int) -> Problem {
+        Problem(
+            status: 431, code: "head_too_large", message: "the request's headers are more, or larger, than the server takes",
+            hint: "all together may have \(limit) bytes")
+    }
+
     static func tooLarge(limit: Int) -> Problem {
         Problem(
             status: 413, code: "too_large", message: "the body is larger than \(limit) bytes", hint: "send it in parts")

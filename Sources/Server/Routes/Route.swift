@@ -68,7 +68,14 @@ public struct Route: Sendable {
         case asynchronous(@Sendable (Call) async throws -> Response)
         /// Does not block, and runs on the connection's own thread; answers then or later, once.
         case immediate(@Sendable (Call, @escaping @Sendable (Result<Response, any Error>) -> Void) -> Void)
+        /// As the one before, with all calls that came in one turn of the thread.
+        case gathered(GatheredHandler)
     }
+
+    /// Takes calls that came together.
+    public typealias GatheredHandler = @Sendable ([Call], @escaping GatheredAnswers) -> Void
+    /// Takes the results of some of the calls, by their number; of each once.
+    public typealias GatheredAnswers = @Sendable ([(call: Int, result: Result<Response, any Error>)]) -> Void
 
     public init(
         _ name: String, _ method: Request.Method, _ pattern: PathPattern, _ summary: String, access: Access, body: BodyRule = .none,
@@ -95,10 +102,13 @@ public struct Call: Sendable {
     public var scope: Scope?
     /// Unique; in the answer's header and the audit log.
     public var requestID: String
+    /// When its last byte was read, on the monotonic clock.
+    var startNanoseconds: UInt64
     /// What the route says that its body is.
     var shape: Shape?
 
-    init(request: Request, scope: Scope?, requestID: String, input shape: Shape?) {
+    init(request: Request, scope: Scope?, requestID: String, startNanoseconds: UInt64, input shape: Shape?) {
+        self.startNanoseconds = startNanoseconds
         self.request = request
         self.scope = scope
         self.requestID = requestID

@@ -19,6 +19,12 @@ struct DictionaryEntry: Hashable, Sendable {
         self.schema = schema
     }
 
+    /// A stream has few schemas, so its name does, and the fields are only compared.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(stream)
+        hasher.combine(schema.fields.count)
+    }
+
     init(decoding reader: inout ByteReader) throws(ByteError) {
         stream = try reader.readString()
         schema = try Schema(decoding: &reader)

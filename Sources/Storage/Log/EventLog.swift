@@ -17,6 +17,14 @@ public protocol EventLog: Sendable {
     /// stored, and each is answered with that refusal.
     func append(_ batches: [RecordBatch]) async throws -> [[Disposition]]
 
+    /// As the other, for callers that do not wait.
+    ///
+    /// - Parameter done: called once, perhaps on the thread that writes, which it must not block.
+    func append(_ batches: [RecordBatch], done: @escaping AppendHandler)
+
+    /// Takes what became of an append.
+    typealias AppendHandler = @Sendable (Result<[[Disposition]], any Error>) -> Void
+
     /// The current version of each key, or nil for a key that the log does not hold.
     func current(of keys: [Fingerprint]) async throws -> [KeyState?]
 

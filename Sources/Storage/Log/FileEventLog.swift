@@ -41,12 +41,41 @@ public final class FileEventLog: EventLog {
     public var end: Int64 { state.withLock { $0.view.end } }
 
     public func append(_ batches: [RecordBatch]) async throws -> [[Disposition]] {
-        try LogWriterCore.check(batches, configuration)
-        let bytes = batches.reduce(0) { $0 + $1.approximateBytes }
-        try await waitForRoom(bytes)
-        return try await withCheckedThrowingContinuation { continuation in
-            enqueue { $0.appends.append(Append(batches: batches, bytes: bytes, continuation: continuation)) }
+        let id = state.withLock { $0.takeIdentity() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                submit(batches, id: id) { continuation.resume(with: $0) }
+            }
+        } onCancel: {
+            // What is in the queue will be stored; what still waits for room will not.
+            let waiting: Append? = state.withLock { state in
+                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+            }
+            waiting?.done(.failure(CancellationError()))
         }
+    }
+
+    public func append(_ batches: [RecordBatch], done: @escaping AppendHandler) {
+        submit(batches, id: nil, done)
+    }
+
+    /// Puts an append in the queue or, while that is full, behind those that wait for room.
+    private func submit(_ batches: [RecordBatch], id: Int?, _ done: @escaping AppendHandler) {
+        do { try LogWriterCore.check(batches, configuration) } catch { return done(.failure(error)) }
+        let bytes = batches.reduce(0) { $0 + $1.approximateBytes }
+        let append = Append(id: id, batches: batches, bytes: bytes, done: done)
+        var isCancelled = false
+        enqueue { state in
+            if state.waiting.isEmpty, state.hasRoom(bytes, configuration) {
+                state.take(bytes)
+                state.appends.append(append)
+            } else if id != nil, Task.isCancelled {
+                isCancelled = true
+            } else {
+                state.waiting.append(append)
+            }
+        }
+        if isCancelled { done(.failure(CancellationError())) }
     }
 
     public func current(of keys: [Fingerprint]) async throws -> [KeyState?] {
@@ -121,9 +150,11 @@ public final class FileEventLog: EventLog {
     // MARK: The queue
 
     private struct Append: Sendable {
+        /// Of one that can be cancelled while it waits for room.
+        var id: Int?
         var batches: [RecordBatch]
         var bytes: Int
-        var continuation: CheckedContinuation<[[Disposition]], any Error>
+        var done: AppendHandler
     }
 
     private struct Lookup: Sendable {
@@ -134,12 +165,6 @@ public final class FileEventLog: EventLog {
     private struct EndWaiter: Sendable {
         var position: Int64
         var continuation: CheckedContinuation<Int64, any Error>
-    }
-
-    private struct RoomWaiter: Sendable {
-        var id: Int
-        var bytes: Int
-        var continuation: CheckedContinuation<Void, any Error>
     }
 
     private struct DecodedBlock: Sendable {
@@ -153,10 +178,11 @@ public final class FileEventLog: EventLog {
         var appends: [Append] = []
         var lookups: [Lookup] = []
         var closers: [CheckedContinuation<Void, any Error>] = []
-        /// Room promised to appends that are queued or about to be.
+        /// Room that the appends of the queue take.
         var takenBytes = 0
         var takenAppends = 0
-        var roomWaiters: [RoomWaiter] = []
+        /// First come, first served, as there is room.
+        var waiting: [Append] = []
         var endWaiters: [Int: EndWaiter] = [:]
         /// Whether the writer was told to run and has not yet found the queue empty.
         var isRunning = false
@@ -180,37 +206,6 @@ public final class FileEventLog: EventLog {
         mutating func take(_ bytes: Int) {
             takenBytes += bytes
             takenAppends += 1
-        }
-    }
-
-    /// Takes room in the queue, first come, first served.
-    private func waitForRoom(_ bytes: Int) async throws {
-        let id: Int? = state.withLock { state in
-            if state.roomWaiters.isEmpty, state.hasRoom(bytes, configuration) {
-                state.take(bytes)
-                return nil
-            }
-            return state.takeIdentity()
-        }
-        guard let id else { return }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let outcome: Result<Void, any Error>? = state.withLock { state in
-                    if Task.isCancelled { return .failure(CancellationError()) }
-                    if state.roomWaiters.isEmpty, state.hasRoom(bytes, configuration) {
-                        state.take(bytes)
-                        return .success(())
-                    }
-                    state.roomWaiters.append(RoomWaiter(id: id, bytes: bytes, continuation: continuation))
-                    return nil
-                }
-                if let outcome { continuation.resume(with: outcome) }
-            }
-        } onCancel: {
-            let waiter: RoomWaiter? = state.withLock { state in
-                state.roomWaiters.firstIndex { $0.id == id }.map { state.roomWaiters.remove(at: $0) }
-            }
-            waiter?.continuation.resume(throwing: CancellationError())
         }
     }
 
@@ -266,9 +261,9 @@ public final class FileEventLog: EventLog {
         publish(view, failure, freeing: (group.count, bytes))
         switch outcome {
         case .success(let answers):
-            for (append, answer) in zip(group, answers) { append.continuation.resume(returning: answer) }
+            for (append, answer) in zip(group, answers) { append.done(.success(answer)) }
         case .failure(let error):
-            for append in group { append.continuation.resume(throwing: error) }
+            for append in group { append.done(.failure(error)) }
         }
     }
 
@@ -283,7 +278,7 @@ public final class FileEventLog: EventLog {
 
     /// Shows readers the new end, wakes those who waited for it, and lets waiting appends in.
     private func publish(_ view: LogView, _ failure: LogError?, freeing: (appends: Int, bytes: Int)) {
-        let (reached, given, admitted) = state.withLock { state in
+        let (reached, given) = state.withLock { state in
             state.view = view
             state.failure = failure
             state.takenAppends -= freeing.appends
@@ -300,16 +295,14 @@ public final class FileEventLog: EventLog {
                 }
                 state.endWaiters[id] = nil
             }
-            var admitted: [RoomWaiter] = []
-            while let waiter = state.roomWaiters.first, state.hasRoom(waiter.bytes, configuration) {
-                state.take(waiter.bytes)
-                admitted.append(state.roomWaiters.removeFirst())
+            while let append = state.waiting.first, state.hasRoom(append.bytes, configuration) {
+                state.take(append.bytes)
+                state.appends.append(state.waiting.removeFirst())
             }
-            return (reached, given, admitted)
+            return (reached, given)
         }
         for waiter in reached { waiter.continuation.resume(returning: view.end) }
         if let failure { for waiter in given { waiter.continuation.resume(throwing: failure) } }
-        for waiter in admitted { waiter.continuation.resume() }
     }
 
     private func onReader<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
