@@ -2,14 +2,18 @@
 # Predictions over HTTP against nginx's static answer, under the same load in the same run:
 # one row with features looked up, a model of 200 trees of depth 6, both record modes.
 #
-#   Benchmarks/predict.sh [SECONDS [CONNECTIONS]]
+#   Benchmarks/predict.sh [SECONDS [CONNECTIONS...]]
+#
+# before_answer waits for the disk: beside it stands how many writes of one block the disk syncs in a second, which bounds
+# what one connection can get, and all connections together get at most that times their number.
 #
 # Needs wrk and nginx (apt-get install wrk nginx-light) and a built program (make build).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 MARTLET=${MARTLET:-$here/.build/release/martlet}
 seconds=${1:-10}
-connections=${2:-16}
+shift || true
+[ $# -gt 0 ] || set -- 16 64
 for tool in wrk nginx; do command -v $tool >/dev/null || { echo "this benchmark needs $tool" >&2; exit 1; }; done
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-bench.XXXXXX")
@@ -52,11 +56,18 @@ web=$!
 sleep 0.5
 
 measure() { wrk -t1 -c"$connections" -d"${seconds}s" --latency -s "$folder/post.lua" "$1" > "$folder/wrk"; grep -q 'Non-2xx' "$folder/wrk" && { cat "$folder/wrk" >&2; exit 1; }; awk '/Requests\/sec/ {rate=$2} $1=="50%" {p50=$2} $1=="99%" {p99=$2} END {print rate, p50, p99}' "$folder/wrk"; }
-read -r base p50 p99 <<< "$(measure "http://127.0.0.1:$port/")"
-printf '%-34s %10.0f req/s   p50 %s   p99 %s\n' "nginx, return 200" "$base" "$p50" "$p99"
-for mode in before_answer after_answer; do
-    sed -i "s/^record: .*/record: $mode/" endpoints/fraud.yaml
-    "$MARTLET" apply >/dev/null
-    read -r rate p50 p99 <<< "$(measure "$url/api/v1/endpoints/fraud/predict")"
-    printf '%-34s %10.0f req/s   p50 %s   p99 %s   %.3f of nginx\n' "predict, $mode" "$rate" "$p50" "$p99" "$(awk -v a="$rate" -v b="$base" 'BEGIN { print a / b }')"
+started=$(date +%s%N)
+dd if=/dev/zero of="$folder/sync" bs=4k count=1000 oflag=dsync status=none
+syncs=$(( 1000 * 1000000000 / ($(date +%s%N) - started) ))
+echo "the disk syncs $syncs writes a second"
+for connections in "$@"; do
+    read -r base p50 p99 <<< "$(measure "http://127.0.0.1:$port/")"
+    printf '%-34s %10.0f req/s   p50 %s   p99 %s   %s connections\n' "nginx, return 200" "$base" "$p50" "$p99" "$connections"
+    for mode in before_answer after_answer; do
+        sed -i "s/^record: .*/record: $mode/" endpoints/fraud.yaml
+        "$MARTLET" apply >/dev/null
+        read -r rate p50 p99 <<< "$(measure "$url/api/v1/endpoints/fraud/predict")"
+        ceiling=$([ $mode = before_answer ] && awk -v a="$rate" -v s="$syncs" -v c="$connections" 'BEGIN { printf "   %.3f of the ceiling of its syncs", a / (s * c) }' || true)
+        printf '%-34s %10.0f req/s   p50 %s   p99 %s   %.3f of nginx%s\n' "predict, $mode" "$rate" "$p50" "$p99" "$(awk -v a="$rate" -v b="$base" 'BEGIN { print a / b }')" "$ceiling"
+    done
 done

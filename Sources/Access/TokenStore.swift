@@ -71,9 +71,14 @@ public final class TokenStore: Sendable {
         var tokens: [KeyedHash: Known] = [:]
     }
 
-    private struct Known {
-        var token: Token
-        var principal: Principal
+    private final class Known: Sendable {
+        let token: Token
+        let principal: Principal
+
+        init(_ token: Token) {
+            self.token = token
+            principal = token.principal
+        }
     }
 
     /// What a token that was found in the database is known by in memory, so that its slower hash is made once.
@@ -158,7 +163,7 @@ public final class TokenStore: Sendable {
             throw .unavailable(error)
         }
         let token = try Self.token(row)
-        let known = Known(token: token, principal: token.principal)
+        let known = Known(token)
         cache.withLock { cache in
             // Read before a change that has been committed since: not kept.
             guard cache.generation == generation else { return }

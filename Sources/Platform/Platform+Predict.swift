@@ -110,12 +110,12 @@ extension Platform {
         // Bounded: while too many records wait to be durable, answers wait for theirs whatever the endpoint says.
         if endpoint.definition.record == .afterAnswer, lateRecords.enter(count) {
             answer(prepared.answers.map { ($0.call, .success($0.answer)) })
-            store(prepared) { [lateRecords] outcome in
+            store(prepared, isUrgent: false) { [lateRecords] outcome in
                 if case .failure(let error) = outcome { lateRecords.failed("\(error)", count: count) }
                 lateRecords.leave(count)
             }
         } else {
-            store(prepared) { outcome in
+            store(prepared, isUrgent: true) { outcome in
                 answer(prepared.answers.map { call, made in (call, outcome.map { made }) })
             }
         }
@@ -231,14 +231,16 @@ extension Platform {
     }
 
     /// Makes predictions durable, with the events that they were made for, in one commit.
-    private func store(_ prepared: PreparedPredictions, _ done: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    private func store(
+        _ prepared: PreparedPredictions, isUrgent: Bool, _ done: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) {
         guard prepared.batch.count > 0 else { return done(.success(())) }
         guard var event = prepared.event else {
-            return log.append([prepared.batch.records()]) { done($0.map { _ in }) }
+            return log.append([prepared.batch.records()], isUrgent: isUrgent) { done($0.map { _ in }) }
         }
         // An event whose key is taken by another payload must not leave a prediction behind.
         event.isCondition = true
-        log.append([event, prepared.batch.records()]) { [features] outcome in
+        log.append([event, prepared.batch.records()], isUrgent: isUrgent) { [features] outcome in
             Task {
                 do {
                     for case .conflict in try outcome.get()[0] { throw PlatformError.eventConflict }

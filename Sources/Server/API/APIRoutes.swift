@@ -39,13 +39,15 @@ struct APIRoutes: Sendable {
 
     /// The table that describes itself.
     private func description(of routes: [Route]) -> Route {
-        let summary = "This interface as OpenAPI 3.1."
-        var route = Route(
-            "openapi", .get, "/openapi.json", summary, access: .open, audit: .refusalsOnly, output: .any,
-            handler: .asynchronous { _ in throw RouteTableError(message: "the description is not made") })
-        let document = (try? RouteTable(routes + [route])).map { OpenAPI.document($0, version: Martlet.version).serialized() }
-        if let document { route.handler = .asynchronous { _ in .json(document) } }
-        return route
+        func route(_ handle: @escaping @Sendable (Call) async throws -> Response) -> Route {
+            Route(
+                "openapi", .get, "/openapi.json", "This interface as OpenAPI 3.1.", access: .open, audit: .refusalsOnly,
+                output: .any, handler: .asynchronous(handle))
+        }
+        let blank = route { _ in throw RouteTableError(message: "the description is not made") }
+        let document = (try? RouteTable(routes + [blank])).map { OpenAPI.document($0, version: Martlet.version).serialized() }
+        guard let document else { return blank }
+        return route { _ in .json(document) }
     }
 }
 

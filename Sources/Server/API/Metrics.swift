@@ -12,6 +12,11 @@ public final class Metrics: Sendable {
         /// By the status' first digit, from 1 to 5.
         var statuses = [Int](repeating: 0, count: 5)
         var latency = LatencyHistogram()
+
+        mutating func answered(_ status: Int, _ nanoseconds: UInt64) {
+            statuses[status] += 1
+            latency.record(nanoseconds)
+        }
     }
 
     struct StreamCounts: Sendable {
@@ -25,6 +30,12 @@ public final class Metrics: Sendable {
         var degraded = 0
         var failures = 0
         var latency = LatencyHistogram()
+
+        mutating func predicted(_ count: Int, _ degradedCount: Int, _ nanoseconds: UInt64?) {
+            predictions += count
+            degraded += degradedCount
+            if let nanoseconds { latency.record(nanoseconds) }
+        }
     }
 
     struct State: Sendable {
@@ -55,9 +66,7 @@ public final class Metrics: Sendable {
     func answered(route: String?, status: Int, nanoseconds: UInt64) {
         let status = min(max(status / 100, 1), 5) - 1
         state.withLock { state in
-            let route = route ?? "none"
-            state.routes[route, default: RouteCounts()].statuses[status] += 1
-            state.routes[route, default: RouteCounts()].latency.record(nanoseconds)
+            state.routes[route ?? "none", default: RouteCounts()].answered(status, nanoseconds)
         }
     }
 
@@ -81,9 +90,7 @@ public final class Metrics: Sendable {
     func predicted(on endpoint: String, predictions: Int, degraded: Int, nanoseconds: UInt64?) {
         state.withLock { state in
             guard state.endpoints[endpoint] != nil || state.endpoints.count < Self.labelLimit else { return }
-            state.endpoints[endpoint, default: EndpointCounts()].predictions += predictions
-            state.endpoints[endpoint, default: EndpointCounts()].degraded += degraded
-            if let nanoseconds { state.endpoints[endpoint, default: EndpointCounts()].latency.record(nanoseconds) }
+            state.endpoints[endpoint, default: EndpointCounts()].predicted(predictions, degraded, nanoseconds)
         }
     }
 

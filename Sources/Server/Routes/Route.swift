@@ -5,21 +5,21 @@ import MartletBytes
 ///
 /// The table of routes is the only way in for pages, commands, libraries and foreign protocols, and every route says
 /// everything about itself, so that the guard, the limits, the audit and the description follow from the table.
-public struct Route: Sendable {
+public final class Route: Sendable {
     /// Names the operation in the description, the metrics and the audit log: `events.append`.
-    public var name: String
-    public var method: Request.Method
-    public var pattern: PathPattern
+    public let name: String
+    public let method: Request.Method
+    public let pattern: PathPattern
     /// One sentence for the description.
-    public var summary: String
-    public var access: Access
-    public var body: BodyRule
-    public var audit: Audit
-    public var query: [QueryItem]
+    public let summary: String
+    public let access: Access
+    public let body: BodyRule
+    public let audit: Audit
+    public let query: [QueryItem]
     /// The JSON schemas of the body and of the answer; nil where there is none, or where it is not JSON.
-    public var input: Shape?
-    public var output: Shape?
-    public var handler: Handler
+    public let input: Shape?
+    public let output: Shape?
+    public let handler: Handler
 
     public enum Access: Sendable {
         /// Anyone may ask: liveness, the description, the set-up.

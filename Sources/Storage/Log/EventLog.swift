@@ -19,8 +19,10 @@ public protocol EventLog: Sendable {
 
     /// As the other, for callers that do not wait.
     ///
-    /// - Parameter done: called once, perhaps on the thread that writes, which it must not block.
-    func append(_ batches: [RecordBatch], done: @escaping AppendHandler)
+    /// - Parameters:
+    ///   - isUrgent: whether somebody waits for it; else it may wait some milliseconds for others to share a commit with.
+    ///   - done: called once, perhaps on the thread that writes, which it must not block.
+    func append(_ batches: [RecordBatch], isUrgent: Bool, done: @escaping AppendHandler)
 
     /// Takes what became of an append.
     typealias AppendHandler = @Sendable (Result<[[Disposition]], any Error>) -> Void

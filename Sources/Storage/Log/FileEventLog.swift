@@ -55,15 +55,15 @@ public final class FileEventLog: EventLog {
         }
     }
 
-    public func append(_ batches: [RecordBatch], done: @escaping AppendHandler) {
-        submit(batches, id: nil, done)
+    public func append(_ batches: [RecordBatch], isUrgent: Bool, done: @escaping AppendHandler) {
+        submit(batches, id: nil, isUrgent: isUrgent, done)
     }
 
     /// Puts an append in the queue or, while that is full, behind those that wait for room.
-    private func submit(_ batches: [RecordBatch], id: Int?, _ done: @escaping AppendHandler) {
+    private func submit(_ batches: [RecordBatch], id: Int?, isUrgent: Bool = true, _ done: @escaping AppendHandler) {
         do { try LogWriterCore.check(batches, configuration) } catch { return done(.failure(error)) }
         let bytes = batches.reduce(0) { $0 + $1.approximateBytes }
-        let append = Append(id: id, batches: batches, bytes: bytes, done: done)
+        let append = Append(id: id, batches: batches, bytes: bytes, isUrgent: isUrgent, done: done)
         var isCancelled = false
         enqueue { state in
             if state.waiting.isEmpty, state.hasRoom(bytes, configuration) {
@@ -154,6 +154,8 @@ public final class FileEventLog: EventLog {
         var id: Int?
         var batches: [RecordBatch]
         var bytes: Int
+        /// Whether it is stored as soon as can be; else it may wait for others to share a commit with.
+        var isUrgent: Bool
         var done: AppendHandler
     }
 
@@ -172,6 +174,16 @@ public final class FileEventLog: EventLog {
         var bytes: Int
     }
 
+    /// What the writer does about the queue.
+    private enum Run: Sendable {
+        /// Nothing waits.
+        case idle
+        /// It was told to run after a while, in which more may come to share its commit.
+        case gathering
+        /// It was told to run and has not yet found nothing to do.
+        case running
+    }
+
     private struct State: Sendable {
         var view: LogView
         var failure: LogError?
@@ -184,8 +196,7 @@ public final class FileEventLog: EventLog {
         /// First come, first served, as there is room.
         var waiting: [Append] = []
         var endWaiters: [Int: EndWaiter] = [:]
-        /// Whether the writer was told to run and has not yet found the queue empty.
-        var isRunning = false
+        var run = Run.idle
         private var lastIdentity = 0
 
         init(view: LogView) {
@@ -195,6 +206,12 @@ public final class FileEventLog: EventLog {
         mutating func takeIdentity() -> Int {
             lastIdentity += 1
             return lastIdentity
+        }
+
+        /// Whether something waits that the writer should not be late for.
+        func isPressed(_ configuration: LogConfiguration) -> Bool {
+            !lookups.isEmpty || !closers.isEmpty || !waiting.isEmpty || takenAppends * 2 > configuration.queueAppends
+                || takenBytes * 2 > configuration.queueBytes || appends.contains(where: \.isUrgent)
         }
 
         /// An append larger than the whole queue still fits an empty one.
@@ -210,18 +227,46 @@ public final class FileEventLog: EventLog {
     }
 
     private func enqueue(_ change: (inout State) -> Void) {
-        let starts = state.withLock { state in
+        let next: Run? = state.withLock { state in
             change(&state)
-            defer { state.isRunning = true }
-            return !state.isRunning
+            guard state.run != .running else { return nil }
+            if state.isPressed(configuration) {
+                state.run = .running
+                return .running
+            }
+            guard state.run == .idle, !state.appends.isEmpty else { return nil }
+            state.run = .gathering
+            return .gathering
         }
-        if starts { writerQueue.async { [self] in drain() } }
+        switch next {
+        case .running: writerQueue.async { [self] in drain() }
+        case .gathering: drainLater()
+        case .idle, nil: break
+        }
     }
 
-    /// Works until nothing waits. Runs on `writerQueue` only.
+    private func drainLater() {
+        writerQueue.asyncAfter(deadline: .now() + .microseconds(configuration.gatherMicroseconds)) { [self] in
+            let isDue = state.withLock { state in
+                guard state.run == .gathering else { return false }
+                state.run = .running
+                return true
+            }
+            if isDue { drain() }
+        }
+    }
+
+    /// Works until nothing waits, or only what may wait longer. Runs on `writerQueue` only.
     private func drain() {
+        var isFirst = true
         while true {
-            let (lookups, group, closers) = state.withLock { state in
+            let mayGather = !isFirst
+            isFirst = false
+            let (lookups, group, closers, gathers) = state.withLock { state in
+                if mayGather, !state.appends.isEmpty, !state.isPressed(configuration) {
+                    state.run = .gathering
+                    return ([Lookup](), [Append](), [CheckedContinuation<Void, any Error>](), true)
+                }
                 let lookups = state.lookups
                 state.lookups = []
                 var count = 0
@@ -235,9 +280,10 @@ public final class FileEventLog: EventLog {
                 // A close waits for the appends before it.
                 let closers = state.appends.isEmpty ? state.closers : []
                 if state.appends.isEmpty { state.closers = [] }
-                if lookups.isEmpty, group.isEmpty, closers.isEmpty { state.isRunning = false }
-                return (lookups, group, closers)
+                if lookups.isEmpty, group.isEmpty, closers.isEmpty { state.run = .idle }
+                return (lookups, group, closers, false)
             }
+            if gathers { return drainLater() }
             if lookups.isEmpty, group.isEmpty, closers.isEmpty { return }
             for lookup in lookups { answer(lookup) }
             if !group.isEmpty { commit(group) }

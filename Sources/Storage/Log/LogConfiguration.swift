@@ -14,6 +14,8 @@ public struct LogConfiguration: Hashable, Sendable {
     public var queueBytes = 64 << 20
     /// How many appends may wait to be committed before others have to wait outside.
     public var queueAppends = 16_384
+    /// How long an append that is not urgent may wait for others to share a commit with, in microseconds.
+    public var gatherMicroseconds = 2_000
     /// Bytes of one entry of the block index: the unit of reading.
     public var extentBytes = 64 << 10
     /// Pages of 4 KiB of the key files that are kept in memory.

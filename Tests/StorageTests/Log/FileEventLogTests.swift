@@ -1,6 +1,7 @@
 import MartletFrames
 import MartletSimulation
 import MartletWorld
+import Synchronization
 import Testing
 
 @testable import MartletStorage
@@ -38,6 +39,43 @@ import Testing
         #expect(try await log.row(at: 123)?.uniqueKeys == row.uniqueKeys)
         #expect(try await log.verify() == 400)
         #expect(try await log.streams().map(\.counts) == [[.event: 400]])
+    }
+
+    @Test("appends that are not urgent share a commit; one that is takes those before it along, and so does the close")
+    func gathering() async throws {
+        var fixture = LogFixture()
+        // Longer than the test may take: what is stored before was not stored by the timer.
+        fixture.configuration.gatherMicroseconds = 600_000_000
+        let log = try FileEventLog(world: fixture.world, folder: LogFixture.folder, configuration: fixture.configuration)
+        let before = fixture.files.syncCount
+        let answers = Mutex<[Int64]>([])
+        func appendLater(_ ids: Range<Int>) {
+            for id in ids {
+                log.append([LogFixture.batch([id])], isUrgent: false) { outcome in
+                    guard case .success(let rows) = outcome, case .accepted(let position) = rows[0][0] else { return }
+                    answers.withLock { $0.append(position) }
+                }
+            }
+        }
+        appendLater(0..<50)
+        #expect(log.end == 0)
+        #expect(try await log.append([LogFixture.batch([50])]) == [[.accepted(50)]])
+        #expect(answers.withLock { $0 } == Array(0..<50))
+        #expect(fixture.files.syncCount == before + 1)
+        appendLater(51..<80)
+        try await log.close()
+        #expect(answers.withLock { $0 }.count == 79)
+        #expect(log.end == 80)
+    }
+
+    @Test("an append that is not urgent is stored after a while, though nothing else comes")
+    func gatheringAlone() async throws {
+        let fixture = LogFixture()
+        let log = try FileEventLog(world: fixture.world, folder: LogFixture.folder, configuration: fixture.configuration)
+        log.append([LogFixture.batch([1])], isUrgent: false) { _ in }
+        #expect(try await log.waitForEnd(past: 0) == 1)
+        log.append([LogFixture.batch([2])], isUrgent: false) { _ in }
+        #expect(try await log.waitForEnd(past: 1) == 2)
     }
 
     @Test("waiting appends are stored together, and all of one append or nothing")
