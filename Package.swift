@@ -121,7 +121,7 @@ let package = Package(
             on: [
                 "Bytes", "Frames", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "FeatureStore",
                 "Registry", "Training", "Platform", "Server",
-            ], libraries: nio),
+            ], libraries: nio + ["CZlib"]),
         .tests(
             "Command",
             on: [

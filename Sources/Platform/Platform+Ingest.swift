@@ -64,9 +64,16 @@ public struct IngestOptions: Sendable {
     /// Whether the first piece is all of the input; its rows are then stored in one commit, all or none, up to the limit
     /// of rows that are stored at a time.
     public var isOnePiece: Bool
+    /// Whether the input is compressed; nil if its first bytes tell.
+    public var isGzip: Bool?
+    /// The most bytes that the input may have once it is decompressed.
+    public var plainBytes: Int
 
-    public init(format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String, isOnePiece: Bool = false) {
+    public init(
+        format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String, isOnePiece: Bool = false, plainBytes: Int = .max
+    ) {
         self.isOnePiece = isOnePiece
+        self.plainBytes = plainBytes
         self.format = format
         self.isHistory = isHistory
         self.ignoringUnknown = ignoringUnknown
@@ -91,8 +98,10 @@ extension Platform {
         var isOpen = true
         // What was read and not yet decoded. Compressed bytes are decoded in slices, since little may mean much.
         var waiting: ArraySlice<UInt8> = []
+        var plain: [UInt8] = []
+        var plainBytes = 0
         while isOpen {
-            var plain: [UInt8] = []
+            let heldBytes = plain.count
             var isEnd = false
             if waiting.isEmpty {
                 if let piece = try await next() { waiting = piece[...] } else { isEnd = true }
@@ -108,7 +117,21 @@ extension Platform {
                 try decoder.finish { plain.append(contentsOf: $0) }
                 isOpen = false
             }
+            if let isGzip = options.isGzip, decoder.isDecided, decoder.isCompressed != isGzip {
+                throw PlatformError(
+                    .invalid, "'\(options.source)' is \(isGzip ? "said to be gzip and is not" : "gzip and said to be as it is")",
+                    hint: "leave out what it is said to be, and its first bytes tell")
+            }
+            plainBytes += plain.count - heldBytes
+            guard plainBytes <= options.plainBytes else {
+                throw PlatformError(
+                    .tooMany, "'\(options.source)' has more than \(options.plainBytes) bytes once it is decompressed",
+                    hint: "send it in parts")
+            }
+            // One piece is read when all of it is there, so that it is stored as one.
+            if options.isOnePiece, isOpen { continue }
             reader.append(plain, isLast: !isOpen)
+            plain.removeAll()
             try limits.check(reader)
             while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
                 report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))

@@ -79,7 +79,7 @@ extension APIRoutes {
                 "events cannot be read from this content type", at: "content-type",
                 hint: "send application/x-ndjson, application/json or text/csv")
         }
-        let options = IngestOptions(format: format, isHistory: false, source: "api", isOnePiece: true)
+        let options = IngestOptions(format: format, isHistory: false, source: "api", isOnePiece: true, plainBytes: limits.eventBytes)
         return try await take(BodyStream([call.bytes]), options, call)
     }
 
@@ -87,15 +87,29 @@ extension APIRoutes {
         let query = QueryReader(call)
         let options = IngestOptions(
             format: try query.choice("format", IngestOptions.Format.self) ?? .ndjson, isHistory: try query.flag("history"),
-            ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)))
+            ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)),
+            plainBytes: limits.fileBytes)
         return try await take(call.streamedBody, options, call)
     }
 
     private func take(_ body: BodyStream, _ options: IngestOptions, _ call: Call) async throws -> Response {
+        var options = options
+        options.isGzip = try Self.isGzip(call.request.headers)
         let stream = call.parameter(0)
         let report = try await platform.ingest(into: stream, options: options, scope: call.requireScope()) { try await body.next() }
         metrics.ingested(into: stream, accepted: report.accepted, duplicates: report.duplicates, rejected: report.rejected)
         return .json(Self.json(report))
+    }
+
+    /// What the head says of the body: that it is gzip, or as it is; nil if it says nothing, and the first bytes tell.
+    private static func isGzip(_ headers: Headers) throws(InputError) -> Bool? {
+        switch headers["content-encoding"]?.lowercased() {
+        case nil: return nil
+        case "identity": return false
+        case "gzip", "x-gzip": return true
+        default:
+            throw InputError("the body's encoding is not known", at: "content-encoding", hint: "send it as it is, or as gzip")
+        }
     }
 
     @Sendable private func readEvents(_ call: Call) async throws -> Response {
