@@ -48,6 +48,16 @@ public struct IngestReport: Hashable, Sendable {
 
 /// How an input is to be read.
 public struct IngestOptions: Sendable {
+    /// What the rows say of the stream's events.
+    public enum Meaning: String, Sendable {
+        /// They happened.
+        case events
+        /// They were otherwise: each row takes the place of the one with its key.
+        case corrections
+        /// They did not happen: each row names one by its key.
+        case retractions
+    }
+
     public enum Format: String, Sendable, CaseIterable {
         case csv, ndjson
         /// One JSON array, or one object.
@@ -64,6 +74,7 @@ public struct IngestOptions: Sendable {
     /// Whether the first piece is all of the input; its rows are then stored in one commit, all or none, up to the limit
     /// of rows that are stored at a time.
     public var isOnePiece: Bool
+    public var meaning = Meaning.events
     /// Whether the input is compressed; nil if its first bytes tell.
     public var isGzip: Bool?
     /// The most bytes that the input may have once it is decompressed.
@@ -88,11 +99,13 @@ extension Platform {
     ///
     /// - Parameter next: the next bytes of the input; nil at its end.
     public func ingest(
-        into name: String, options: IngestOptions, scope: Scope, next: () async throws -> [UInt8]?
+        into name: String, options: IngestOptions, requestID: String? = nil, scope: Scope, next: () async throws -> [UInt8]?
     ) async throws -> IngestReport {
-        try scope.require(.eventsWrite, on: resource(.stream, name))
+        try scope.require(options.meaning == .events ? .eventsWrite : .eventsCorrect, on: resource(.stream, name))
         let stream = try stream(name)
-        var reader = RowReader(parser: stream.parser, options: options)
+        var options = options
+        if options.meaning == .retractions { options.ignoringUnknown = true }
+        var reader = RowReader(parser: options.meaning == .retractions ? stream.keyParser : stream.parser, options: options)
         var decoder = InputDecoder()
         var report = IngestReport()
         var isOpen = true
@@ -134,7 +147,13 @@ extension Platform {
             plain.removeAll()
             try limits.check(reader)
             while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
-                report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
+                if options.meaning == .events {
+                    report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
+                } else {
+                    let revised = try await revise(rows, of: stream, options: options)
+                    try recordRevision(revised, of: name, meaning: options.meaning, requestID: requestID, scope: scope)
+                    report.add(revised)
+                }
                 guard report.rejected <= limits.deadLettersPerFile else {
                     throw PlatformError(
                         .tooMany, "more than \(limits.deadLettersPerFile) rows of '\(options.source)' break the contract of '\(name)'",
