@@ -91,7 +91,7 @@ let package = Package(
         .tests("Statistics", on: ["Statistics"], exclude: ["Golden"]),
         .tests(
             "Features", on: ["Bytes", "Frames", "Expressions", "Features", "FeaturesTesting"],
-            exclude: ["Scenarios", "mutations.txt"]),
+            exclude: ["Scenarios", "mutations.txt", "mutations.md"]),
         .tests("FeaturesTesting", on: ["Frames", "Expressions", "Features", "FeaturesTesting"], exclude: ["Golden"]),
         .tests("Models", on: ["Frames", "Models"], exclude: ["Golden"]),
         .tests("World", on: ["Frames", "World", "Simulation"]),
@@ -121,7 +121,7 @@ let package = Package(
             on: [
                 "Bytes", "Frames", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "FeatureStore",
                 "Registry", "Training", "Platform", "Server",
-            ], libraries: nio),
+            ], libraries: nio + ["CZlib"]),
         .tests(
             "Command",
             on: [

@@ -1,6 +1,8 @@
 /// One thing that a principal may be allowed to do. A closed set: each route and each operation names one of them.
 public enum Permission: String, CaseIterable, Sendable {
     case eventsWrite = "events.write"
+    /// Corrects and retracts events that are stored.
+    case eventsCorrect = "events.correct"
     /// Events with pseudonyms in place of the identifiers of persons.
     case eventsRead = "events.read"
     /// The identifiers and personal values behind the pseudonyms. No role has it; it is given by name.
@@ -38,7 +40,7 @@ extension Permission: Comparable {
 /// | --- | --- |
 /// | viewer | see definitions, models and how the server does |
 /// | scientist | what a viewer may, and read events and features, build datasets, train, predict |
-/// | engineer | what a scientist may, and change definitions, send events and outcomes, mend dead letters |
+/// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, mend dead letters |
 /// | operator | what a viewer may, and promote, roll back, predict, run programs, read the audit log |
 /// | admin | everything but read personal data |
 ///
@@ -62,7 +64,7 @@ public enum Role: String, CaseIterable, Sendable {
         .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
     ])
     private static let engineerPermissions = scientistPermissions.union([
-        .eventsWrite, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
+        .eventsWrite, .eventsCorrect, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
     ])
     private static let operatorPermissions = viewerPermissions.union([
         .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,

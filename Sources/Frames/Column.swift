@@ -132,8 +132,21 @@ public struct StringStorage: Hashable, Sendable {
         offsets.append(bytes.count)
     }
 
+    // Concrete twins of the generic one: other modules would call that unspecialized.
+
+    public mutating func append(utf8: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: utf8)
+        offsets.append(bytes.count)
+    }
+
+    public mutating func append(utf8: ArraySlice<UInt8>) {
+        bytes.append(contentsOf: utf8)
+        offsets.append(bytes.count)
+    }
+
     public mutating func append(_ string: String) {
-        append(utf8: string.utf8)
+        var copy = string
+        copy.withUTF8 { append(utf8: UnsafeRawBufferPointer($0)) }
     }
 
     func gathering(_ rows: [Int]) -> StringStorage {

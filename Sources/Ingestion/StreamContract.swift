@@ -38,6 +38,21 @@ public struct StreamContract: Hashable, Sendable {
         Schema(fields.map { Field($0.name, $0.type, isOptional: $0.isOptional) })
     }
 
+    /// The contract of rows that only name events: the fields of the unique key, each required.
+    public var ofKeys: StreamContract {
+        var keys = self
+        keys.fields = fields.filter { unique.contains($0.name) }
+        for index in keys.fields.indices {
+            keys.fields[index].isOptional = false
+            keys.fields[index].check = nil
+        }
+        if !unique.contains(eventTime) {
+            keys.fields.append(ContractField(eventTime, .timestamp))
+            keys.isTimedByArrival = true
+        }
+        return keys
+    }
+
     /// The names of the fields that an input bears: all but the time of arrival.
     var inputNames: [String] { fields.map(\.name).filter { !isTimedByArrival || $0 != eventTime } }
 }

@@ -48,6 +48,16 @@ public struct IngestReport: Hashable, Sendable {
 
 /// How an input is to be read.
 public struct IngestOptions: Sendable {
+    /// What the rows say of the stream's events.
+    public enum Meaning: String, Sendable {
+        /// They happened.
+        case events
+        /// They were otherwise: each row takes the place of the one with its key.
+        case corrections
+        /// They did not happen: each row names one by its key.
+        case retractions
+    }
+
     public enum Format: String, Sendable, CaseIterable {
         case csv, ndjson
         /// One JSON array, or one object.
@@ -64,9 +74,17 @@ public struct IngestOptions: Sendable {
     /// Whether the first piece is all of the input; its rows are then stored in one commit, all or none, up to the limit
     /// of rows that are stored at a time.
     public var isOnePiece: Bool
+    public var meaning = Meaning.events
+    /// Whether the input is compressed; nil if its first bytes tell.
+    public var isGzip: Bool?
+    /// The most bytes that the input may have once it is decompressed.
+    public var plainBytes: Int
 
-    public init(format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String, isOnePiece: Bool = false) {
+    public init(
+        format: Format, isHistory: Bool, ignoringUnknown: Bool = false, source: String, isOnePiece: Bool = false, plainBytes: Int = .max
+    ) {
         self.isOnePiece = isOnePiece
+        self.plainBytes = plainBytes
         self.format = format
         self.isHistory = isHistory
         self.ignoringUnknown = ignoringUnknown
@@ -81,18 +99,22 @@ extension Platform {
     ///
     /// - Parameter next: the next bytes of the input; nil at its end.
     public func ingest(
-        into name: String, options: IngestOptions, scope: Scope, next: () async throws -> [UInt8]?
+        into name: String, options: IngestOptions, requestID: String? = nil, scope: Scope, next: () async throws -> [UInt8]?
     ) async throws -> IngestReport {
-        try scope.require(.eventsWrite, on: resource(.stream, name))
+        try scope.require(options.meaning == .events ? .eventsWrite : .eventsCorrect, on: resource(.stream, name))
         let stream = try stream(name)
-        var reader = RowReader(parser: stream.parser, options: options)
+        var options = options
+        if options.meaning == .retractions { options.ignoringUnknown = true }
+        var reader = RowReader(parser: options.meaning == .retractions ? stream.keyParser : stream.parser, options: options)
         var decoder = InputDecoder()
         var report = IngestReport()
         var isOpen = true
         // What was read and not yet decoded. Compressed bytes are decoded in slices, since little may mean much.
         var waiting: ArraySlice<UInt8> = []
+        var plain: [UInt8] = []
+        var plainBytes = 0
         while isOpen {
-            var plain: [UInt8] = []
+            let heldBytes = plain.count
             var isEnd = false
             if waiting.isEmpty {
                 if let piece = try await next() { waiting = piece[...] } else { isEnd = true }
@@ -108,10 +130,30 @@ extension Platform {
                 try decoder.finish { plain.append(contentsOf: $0) }
                 isOpen = false
             }
+            if let isGzip = options.isGzip, decoder.isDecided, decoder.isCompressed != isGzip {
+                throw PlatformError(
+                    .invalid, "'\(options.source)' is \(isGzip ? "said to be gzip and is not" : "gzip and said to be as it is")",
+                    hint: "leave out what it is said to be, and its first bytes tell")
+            }
+            plainBytes += plain.count - heldBytes
+            guard plainBytes <= options.plainBytes else {
+                throw PlatformError(
+                    .tooMany, "'\(options.source)' has more than \(options.plainBytes) bytes once it is decompressed",
+                    hint: "send it in parts")
+            }
+            // One piece is read when all of it is there, so that it is stored as one.
+            if options.isOnePiece, isOpen { continue }
             reader.append(plain, isLast: !isOpen)
+            plain.removeAll()
             try limits.check(reader)
             while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
-                report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
+                if options.meaning == .events {
+                    report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
+                } else {
+                    let revised = try await revise(rows, of: stream, options: options)
+                    try recordRevision(revised, of: name, meaning: options.meaning, requestID: requestID, scope: scope)
+                    report.add(revised)
+                }
                 guard report.rejected <= limits.deadLettersPerFile else {
                     throw PlatformError(
                         .tooMany, "more than \(limits.deadLettersPerFile) rows of '\(options.source)' break the contract of '\(name)'",

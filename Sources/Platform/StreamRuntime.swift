@@ -22,6 +22,10 @@ struct StreamRuntime: Sendable {
     let parser: ContractParser
     /// For rows that are only asked about, which may leave fields out.
     let askedParser: ContractParser
+    /// For rows that only name events; their other fields are passed over.
+    let keyParser: ContractParser
+    /// Of rows of `keyParser`; none if the stream has no unique key.
+    let keyFingerprints: RowFingerprints
     let fingerprints: RowFingerprints
 
     var name: String { definition.name }
@@ -35,7 +39,9 @@ struct StreamRuntime: Sendable {
         let zone = definition.timeZone
         parser = try ContractParser(definition.contract, localTime: { zone.timestamp(of: $0) })
         askedParser = try ContractParser(definition.contract.asked, localTime: { zone.timestamp(of: $0) })
+        keyParser = try ContractParser(definition.contract.ofKeys, localTime: { zone.timestamp(of: $0) }, ignoringUnknown: true)
         let contract = definition.contract
+        keyFingerprints = RowFingerprints(stream: definition.name, schema: keyParser.schema, unique: contract.unique)
         fingerprints = RowFingerprints(
             stream: definition.name, schema: parser.schema, unique: contract.unique,
             arrivalField: contract.isTimedByArrival ? contract.eventTime : nil)

@@ -18,8 +18,8 @@ struct GuardTests {
                 predictions.read server.read
                 """,
             .engineer: """
-                datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read events.read \
-                events.write features.read models.read models.train outcomes.write predict predictions.read server.read
+                datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
+                events.correct events.read events.write features.read models.read models.train outcomes.write predict predictions.read server.read
                 """,
             .operator: """
                 audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute models.promote \
@@ -27,7 +27,7 @@ struct GuardTests {
                 """,
             .admin: """
                 audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.read events.write execute features.read models.promote models.read models.train outcomes.write predict \
+                events.correct events.read events.write execute features.read models.promote models.read models.train outcomes.write predict \
                 predictions.read server.admin server.read tokens.manage
                 """,
         ]

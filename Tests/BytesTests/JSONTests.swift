@@ -24,6 +24,25 @@ import Testing
         #expect(try JSONValue(parsing: value.serialized()) == expected)
     }
 
+    @Test("every byte at every place of a text is taken, refused or ends it as RFC 8259 says", arguments: 0..<20)
+    func everyByteOfAText(place: Int) {
+        for byte in UInt8.min ... .max {
+            var bytes = Array("\"abcdefghijklmnopqrst\"".utf8)
+            bytes[1 + place] = byte
+            let isTaken = byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "\"")
+            // An escape of the letter that follows is one for some letters: \b, \f, \n, \r, \t.
+            let isEscape = byte == UInt8(ascii: "\\") && "bfnrt\"".utf8.contains(bytes[2 + place])
+            // The quote is escaped there, and no other follows.
+            let isOpen = place == 19 && isEscape
+            let value = try? JSONValue(parsing: bytes)
+            if isTaken {
+                #expect(value == .string(String(decoding: bytes.dropFirst().dropLast(), as: UTF8.self)), "byte \(byte)")
+            } else {
+                #expect((value != nil) == (isEscape && !isOpen), "byte \(byte)")
+            }
+        }
+    }
+
     static let rejected: [(String, JSONError.Code, Int)] = [
         ("", .malformed, 0), (" ", .malformed, 1), ("[", .malformed, 1), ("]", .malformed, 0),
         ("[1,]", .malformed, 3),

@@ -251,9 +251,9 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         func bytes(_ fields: [(Field, Value)]) -> [UInt8] {
             let frame = Frame(
                 Schema(fields.map(\.0)), fields.map { Column(repeating: $0.1, type: $0.0.type, count: 1) })
-            var writer = ByteWriter()
-            frame.canonicalBytes(ofRow: 0, into: &writer)
-            return writer.bytes
+            var found: [UInt8] = []
+            CanonicalRows(frame.schema).forEach(of: frame, after: []) { _, bytes in found += bytes }
+            return found
         }
         let a = Field("a", .string, isOptional: true)
         let b = Field("b", .string, isOptional: true)
@@ -267,5 +267,35 @@ func identical(_ left: Frame, _ right: Frame) -> Bool {
         #expect(bytes([(zero, .float64(0))]) != bytes([(zero, .float64(-0.0))]))
         #expect(bytes([(Field("n", .int64), .int64(1))]) != bytes([(Field("n", .float64), .float64(1))]))
         #expect(bytes([(Field("n", .bool), .bool(true))]) == [1, 110, 1, 1])
+    }
+
+    @Test("canonical rows are those of the naive form, row by row", arguments: UInt64(0)..<60)
+    func canonicalRowsAgreeWithOracle(seed: UInt64) {
+        var random = SeededRandom(seed)
+        let count = [0, 1, 511, 512, 513, 1_300].randomElement(using: &random) ?? 0
+        let frame = Frame(allTypes, allTypes.fields.map { randomColumn($0.type, rows: count, using: &random) }, rowCount: count)
+        var rows: [Int] = []
+        CanonicalRows(allTypes).forEach(of: frame, after: [9, 8, 7]) { row, bytes in
+            rows.append(row)
+            var expected = ByteWriter()
+            expected.write(contentsOf: [9, 8, 7])
+            for (field, column) in zip(allTypes.fields, frame.columns).sorted(by: { $0.0.name < $1.0.name }) {
+                let tag: UInt8 = switch field.type { case .bool: 1; case .int64: 2; case .float64: 3; case .string: 4; case .timestamp: 5 }
+                if column[row] == .missing { continue }
+                expected.write(field.name)
+                expected.write(tag)
+                switch column[row] {
+                case .bool(let value): expected.write(UInt8(value ? 1 : 0))
+                case .int64(let value): expected.write(fixed: value)
+                case .timestamp(let value): expected.write(fixed: value.microseconds)
+                case .float64(let value): expected.write(value)
+                case .string(let value): expected.write(value)
+                case .missing: break
+                }
+            }
+            let isEqual = bytes.elementsEqual(expected.bytes)
+            #expect(isEqual, "seed \(seed), row \(row)")
+        }
+        #expect(rows == Array(0..<count))
     }
 }

@@ -12,12 +12,21 @@ struct Ingest: AsyncParsableCommand {
             the others wait as dead letters, with their place and reason. The same rows again have no effect if the stream has a unique key.
 
             A file is history: its events count as known when they happened, plus the stream's 'delay'. With --live they count as known now.
+
+            With --correct each row takes the place of the stored event with its unique key, whole: what it leaves out is missing. With --retract \
+            it only names one, which then did not happen. What an event was before stays readable, and past predictions are replayed with it.
             """)
 
     @OptionGroup var options: ProjectOptions
 
     @Flag(help: "The rows are news: known from now on, not since they happened.")
     var live = false
+
+    @Flag(help: "Put the rows in the place of the stored events with their keys.")
+    var correct = false
+
+    @Flag(help: "End the stored events with the rows' keys; other columns are passed over.")
+    var retract = false
 
     @Option(help: "csv, ndjson or json; else told from the file's name or first bytes.")
     var format: FileInput.Format?
@@ -31,10 +40,15 @@ struct Ingest: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A file, or - for standard input.", valueName: "file"))
     var file: String
 
+    func validate() throws {
+        guard !(correct && retract) else { throw ValidationError("give one of --correct and --retract") }
+    }
+
     func run() async throws {
         try await Session.run(options) { session in
             let input = try FileInput(file)
-            let ask = Ask(.post, "streams", stream, "ingest")
+            let path = correct ? "corrections" : retract ? "retractions" : "ingest"
+            let ask = Ask(.post, "streams", stream, path)
                 .with("history", live ? "false" : "true").with("format", try (format ?? input.format()).rawValue)
                 .with("ignore_unknown", ignoreUnknown ? "true" : nil).with("source", input.name)
             let start = session.console.clock.monotonicNanoseconds()
@@ -42,7 +56,11 @@ struct Ingest: AsyncParsableCommand {
             let seconds = Double(session.console.clock.monotonicNanoseconds() - start) / 1e9
             let answer = try JSONValue(parsing: response.body)
             if session.isJSON { return try session.console.say(answer) }
-            try session.console.say(AnswerText.ingestion(answer, stream: stream, seconds: seconds, session.console.style))
+            let style = session.console.style
+            try session.console.say(
+                correct || retract
+                    ? AnswerText.revision(answer, stream: stream, done: correct ? "corrected" : "retracted", style)
+                    : AnswerText.ingestion(answer, stream: stream, seconds: seconds, style))
         }
     }
 }

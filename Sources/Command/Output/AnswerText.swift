@@ -78,6 +78,19 @@ enum AnswerText {
         return lines.joined(separator: "\n")
     }
 
+    /// What became of rows that correct or retract events.
+    static func revision(_ answer: JSONValue, stream: String, done: String, _ style: Style = .plain) -> String {
+        let rejected = answer["rejected"]?.int64 ?? 0
+        let duplicates = answer["duplicates"]?.int64 ?? 0
+        var lines = ["\(stream): \(NumberText.counted(answer["accepted"]?.int64 ?? 0, "event")) \(done)"]
+        if duplicates > 0 { lines.append("  \(NumberText.counted(duplicates, "event")) \(done) already, without effect") }
+        if rejected > 0 {
+            lines.append("  \(style.bad(NumberText.counted(rejected, "row"))) without effect:")
+            lines += (answer["first_rejected"]?.array ?? []).map { "    " + cell($0) }
+        }
+        return lines.joined(separator: "\n")
+    }
+
     // MARK: - Models
 
     /// A training run: its rows, its metrics of the test part, its gates.

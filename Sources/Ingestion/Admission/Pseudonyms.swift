@@ -27,15 +27,7 @@ public struct Pseudonyms: Sendable {
             guard let index = rows.schema.index(of: field.name) else { continue }
             let column = columns[index]
             let found = try vault.pseudonyms(for: Self.texts(column), in: space(field.name), creating: creating)
-            var builder = ColumnBuilder(column.type, reserving: column.count)
-            for row in 0..<column.count {
-                guard !column.isMissing(row), let pseudonym = found[row] else {
-                    builder.appendMissing()
-                    continue
-                }
-                if column.type == .string { builder.append(Self.text(pseudonym)) } else { builder.append(Int64(bitPattern: pseudonym)) }
-            }
-            columns[index] = builder.finish()
+            columns[index] = Self.column(of: column.type, (0..<column.count).map { column.isMissing($0) ? nil : found[$0] })
         }
         // A person of whom nothing is known may stand in a required field: the row is only asked about, never stored.
         let schema = creating ? rows.schema : Schema(rows.schema.fields.map { Field($0.name, $0.type, isOptional: true) })
@@ -75,14 +67,29 @@ public struct Pseudonyms: Sendable {
 
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_".utf8)
 
-    /// `~` and eleven letters of six bits, high bits first.
-    static func text(_ pseudonym: UInt64) -> String {
-        var letters: [UInt8] = [UInt8(ascii: "~")]
-        for index in 0..<11 {
-            let shift = 60 - 6 * index
-            letters.append(alphabet[Int(pseudonym >> UInt64(shift) & 63)])
+    /// Pseudonyms as values of a field's type, missing where there is none.
+    private static func column(of type: ValueType, _ pseudonyms: [UInt64?]) -> Column {
+        let validity = pseudonyms.contains(nil) ? Bitmap(pseudonyms.map { $0 != nil }) : nil
+        guard type == .string else {
+            return Column(.int64(pseudonyms.map { Int64(bitPattern: $0 ?? 0) }), validity: validity)
         }
-        return String(decoding: letters, as: UTF8.self)
+        var texts = StringStorage()
+        texts.reserveCapacity(rows: pseudonyms.count, bytes: pseudonyms.count * 12)
+        withUnsafeTemporaryAllocation(byteCount: 12, alignment: 1) { letters in
+            for pseudonym in pseudonyms {
+                if let pseudonym { write(pseudonym, to: letters) }
+                texts.append(utf8: UnsafeRawBufferPointer(rebasing: letters[..<(pseudonym == nil ? 0 : 12)]))
+            }
+        }
+        return Column(.string(texts), validity: validity)
+    }
+
+    /// `~` and eleven letters of six bits, high bits first.
+    private static func write(_ pseudonym: UInt64, to letters: UnsafeMutableRawBufferPointer) {
+        letters[0] = UInt8(ascii: "~")
+        alphabet.withUnsafeBufferPointer { alphabet in
+            for index in 0..<11 { letters[index + 1] = alphabet[Int(pseudonym >> UInt64(60 - 6 * index) & 63)] }
+        }
     }
 
     static func pseudonym(_ text: String) -> UInt64? {

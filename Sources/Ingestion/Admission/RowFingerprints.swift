@@ -38,14 +38,11 @@ public struct RowFingerprints: Sendable {
         guard let keyRows else { return [Fingerprint](repeating: .none, count: rows.rowCount) }
         let columns = keyIndices.map { rows.columns[$0] }
         let keyFrame = Frame(Schema(keyIndices.map { rows.schema.fields[$0] }), columns, rowCount: rows.rowCount)
-        var writer = ByteWriter(reserving: 128)
-        return (0..<rows.rowCount).map { row in
-            if columns.contains(where: { $0.isMissing(row) }) { return .none }
-            writer.removeAll(keepingCapacity: true)
-            writer.write(contentsOf: keyPrefix)
-            keyRows.write(row, of: keyFrame, into: &writer)
-            return Fingerprint(sha256Of: writer.bytes)
+        var fingerprints = Self.fingerprints(keyRows, keyFrame, after: keyPrefix)
+        for column in columns where column.missingCount > 0 {
+            for row in 0..<rows.rowCount where column.isMissing(row) { fingerprints[row] = .none }
         }
+        return fingerprints
     }
 
     /// The fingerprint of each row's payload.
@@ -53,20 +50,28 @@ public struct RowFingerprints: Sendable {
         let payload = Frame(
             Schema(payloadIndices.map { rows.schema.fields[$0] }), payloadIndices.map { rows.columns[$0] },
             rowCount: rows.rowCount)
-        var writer = ByteWriter(reserving: 256)
-        return (0..<rows.rowCount).map { row in
-            writer.removeAll(keepingCapacity: true)
-            writer.write(contentsOf: payloadPrefix)
-            payloadRows.write(row, of: payload, into: &writer)
-            return Fingerprint(sha256Of: writer.bytes)
-        }
+        return Self.fingerprints(payloadRows, payload, after: payloadPrefix)
+    }
+
+    private static func fingerprints(_ rows: CanonicalRows, _ frame: Frame, after prefix: [UInt8]) -> [Fingerprint] {
+        var fingerprints: [Fingerprint] = []
+        fingerprints.reserveCapacity(frame.rowCount)
+        rows.forEach(of: frame, after: prefix) { _, bytes in fingerprints.append(Fingerprint(sha256Of: bytes)) }
+        return fingerprints
     }
 }
 
 extension Fingerprint {
     /// The first 16 bytes of the bytes' SHA-256.
     public init(sha256Of bytes: [UInt8]) {
-        let (high, low) = SHA256.hash(data: bytes).withUnsafeBytes { digest in
+        self = bytes.withUnsafeBytes { Fingerprint(sha256Of: $0) }
+    }
+
+    /// The first 16 bytes of the bytes' SHA-256.
+    init(sha256Of bytes: UnsafeRawBufferPointer) {
+        var hasher = SHA256()
+        hasher.update(bufferPointer: bytes)
+        let (high, low) = hasher.finalize().withUnsafeBytes { digest in
             (
                 UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
                 UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self))

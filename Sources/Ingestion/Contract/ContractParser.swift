@@ -53,13 +53,15 @@ public struct ContractParser: Sendable {
     /// Of each field of the contract, its cell in a row of `objects`; nil for the time of arrival, which no input bears.
     private let objectCells: [Int?]
 
-    /// - Parameter localTime: the moment at which the clocks of the contract's zone show a date; nil if they never do,
-    ///   which makes the value a bad time. The default reads UTC.
+    /// - Parameters:
+    ///   - localTime: the moment at which the clocks of the contract's zone show a date; nil if they never do, which
+    ///     makes the value a bad time. The default reads UTC.
+    ///   - ignoringUnknown: whether keys of JSON objects that are no fields are passed over; else each is a fault.
     /// - Throws: ``IngestionError`` with code `badContract` if the contract contradicts itself.
     public init(
         _ contract: StreamContract,
         localTime: @escaping @Sendable (CivilDate) -> Timestamp? = { $0.timestamp },
-        limits: Limits = Limits()
+        ignoringUnknown: Bool = false, limits: Limits = Limits()
     ) throws(IngestionError) {
         try ContractParser.check(contract)
         self.contract = contract
@@ -67,7 +69,7 @@ public struct ContractParser: Sendable {
         readers = contract.fields.map { FieldReader($0, localTime: localTime, limits: limits) }
         eventTime = contract.fields.firstIndex { $0.name == contract.eventTime } ?? 0
         let names = contract.inputNames
-        objects = ObjectRows(keys: names)
+        objects = ObjectRows(keys: names, ignoringUnknown: ignoringUnknown)
         objectCells = contract.fields.map { names.firstIndex(of: $0.name) }
     }
 

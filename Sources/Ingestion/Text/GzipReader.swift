@@ -107,7 +107,8 @@ public struct GzipReader: ~Copyable {
 /// Gives plain bytes of an input that may be gzip, told by its first two bytes.
 public struct InputDecoder: ~Copyable {
     private var start: [UInt8] = []
-    private var isDecided = false
+    /// Whether enough was read to tell.
+    public private(set) var isDecided = false
     private var isGzip = false
     private var gzip = GzipReader()
 

@@ -165,9 +165,10 @@ struct ObjectRows {
     }
 
     private static func equal(_ left: [UInt8], _ right: UnsafeRawBufferPointer) -> Bool {
-        guard left.count == right.count else { return false }
-        for index in 0..<right.count where left[index] != right[index] { return false }
-        return true
+        left.count == right.count && left.withUnsafeBytes { left in
+            for index in 0..<right.count where left[index] != right[index] { return false }
+            return true
+        }
     }
 
     private func unknown(_ name: String) -> DeadLetter.Fault {

@@ -28,7 +28,12 @@ extension APIRoutes {
                     .init("ignore_unknown", "true to pass over columns that the stream lacks"),
                     .init("source", "what dead letters name as their source, such as the file's name"),
                 ],
-                input: .media("application/octet-stream"), output: Self.ingestShape, handler: .asynchronous(ingest)),
+                input: .media("application/octet-stream"), output: Self.ingestShape, handler: .asynchronous { try await ingest($0, .events) }),
+            revision(
+                "events.correct", .corrections,
+                "Puts rows in the place of the stored events with their keys, from now on; the others stay readable."),
+            revision(
+                "events.retract", .retractions, "Ends the stored events with these keys, from now on; what they were stays readable."),
             Route(
                 "events.read", .get, "/api/v1/streams/{stream}/events",
                 "Events in log order, with pseudonyms in place of persons; x-next-position says where the next page begins.",
@@ -79,23 +84,56 @@ extension APIRoutes {
                 "events cannot be read from this content type", at: "content-type",
                 hint: "send application/x-ndjson, application/json or text/csv")
         }
-        let options = IngestOptions(format: format, isHistory: false, source: "api", isOnePiece: true)
+        let options = IngestOptions(format: format, isHistory: false, source: "api", isOnePiece: true, plainBytes: limits.eventBytes)
         return try await take(BodyStream([call.bytes]), options, call)
     }
 
-    @Sendable private func ingest(_ call: Call) async throws -> Response {
+    /// A route that takes rows which change stored events.
+    private func revision(_ name: String, _ meaning: IngestOptions.Meaning, _ summary: String) -> Route {
+        Route(
+            name, .post, PathPattern(stringLiteral: "/api/v1/streams/{stream}/" + meaning.rawValue), summary,
+            access: .needs(.eventsCorrect, on: .thing(.stream)), body: .streamed(limit: limits.fileBytes), audit: .recordedByOperation,
+            query: [
+                .init("history", "true for rows that were known when the events happened; else they are known from now on"),
+                .init("format", "csv, ndjson or json; ndjson if not given"),
+                .init("ignore_unknown", "true to pass over columns that the stream lacks"),
+                .init("source", "what refusals name as their source, such as the file's name"),
+            ],
+            input: .media("application/octet-stream"), output: Self.ingestShape, handler: .asynchronous { try await ingest($0, meaning) })
+    }
+
+    @Sendable private func ingest(_ call: Call, _ meaning: IngestOptions.Meaning) async throws -> Response {
         let query = QueryReader(call)
-        let options = IngestOptions(
+        var options = IngestOptions(
             format: try query.choice("format", IngestOptions.Format.self) ?? .ndjson, isHistory: try query.flag("history"),
-            ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)))
+            ignoringUnknown: try query.flag("ignore_unknown"), source: String((query.text("source") ?? "api").prefix(400)),
+            plainBytes: limits.fileBytes)
+        options.meaning = meaning
         return try await take(call.streamedBody, options, call)
     }
 
     private func take(_ body: BodyStream, _ options: IngestOptions, _ call: Call) async throws -> Response {
+        var options = options
+        options.isGzip = try Self.isGzip(call.request.headers)
         let stream = call.parameter(0)
-        let report = try await platform.ingest(into: stream, options: options, scope: call.requireScope()) { try await body.next() }
-        metrics.ingested(into: stream, accepted: report.accepted, duplicates: report.duplicates, rejected: report.rejected)
+        let report = try await platform.ingest(into: stream, options: options, requestID: call.requestID, scope: call.requireScope()) {
+            try await body.next()
+        }
+        if options.meaning == .events {
+            metrics.ingested(into: stream, accepted: report.accepted, duplicates: report.duplicates, rejected: report.rejected)
+        }
         return .json(Self.json(report))
+    }
+
+    /// What the head says of the body: that it is gzip, or as it is; nil if it says nothing, and the first bytes tell.
+    private static func isGzip(_ headers: Headers) throws(InputError) -> Bool? {
+        switch headers["content-encoding"]?.lowercased() {
+        case nil: return nil
+        case "identity": return false
+        case "gzip", "x-gzip": return true
+        default:
+            throw InputError("the body's encoding is not known", at: "content-encoding", hint: "send it as it is, or as gzip")
+        }
     }
 
     @Sendable private func readEvents(_ call: Call) async throws -> Response {

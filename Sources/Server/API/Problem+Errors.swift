@@ -199,6 +199,7 @@ extension Problem {
             case .full: (503, "disk_full")
             case .corrupt: (500, "damaged")
             case .tooManyRows: (413, "answer_too_large")
+            case .unstorable: (400, "invalid_value")
             default: (503, "database_unavailable")
             }
         self.init(

@@ -5,8 +5,8 @@ public struct DatabaseError: Error, Sendable {
     /// What kind of failure; the only part that tests and callers compare.
     public struct Code: Hashable, Sendable {
         private enum Raw {
-            case busy, full, notPermitted, failed, stopped, corrupt, duplicate, constraint, statement, wrongType,
-                tooManyRows
+            case busy, full, notPermitted, failed, stopped, corrupt, duplicate, constraint, unstorable, statement,
+                wrongType, tooManyRows
             case unavailable, foreign, newerSchema, changedMigration, strayMigration
         }
         private let raw: Raw
@@ -28,6 +28,8 @@ public struct DatabaseError: Error, Sendable {
         public static let duplicate = Self(.duplicate)
         /// A row breaks a rule of its table.
         public static let constraint = Self(.constraint)
+        /// A value that the database cannot hold: a text with a NUL character, NaN.
+        public static let unstorable = Self(.unstorable)
         /// The statement is not understood: our own mistake.
         public static let statement = Self(.statement)
         /// A column holds another type than was asked for, or does not exist.
@@ -114,7 +116,7 @@ extension DatabaseError {
     }
 
     static func unstorable(_ what: String) -> Self {
-        Self(.constraint, "the row was refused: the database cannot hold \(what)")
+        Self(.unstorable, "the row was refused: the database cannot hold \(what)")
     }
 
     static func tooManyRows(limit: Int) -> Self {

@@ -65,8 +65,8 @@ struct DatabaseContract {
             ("INSERT INTO shop_items (name, stock) VALUES ('b', -1)", .constraint),
             ("INSERT INTO shop_orders (id, item) VALUES (1, 'missing')", .constraint),
             ("INSERT INTO shop_items (name) VALUES ('c')", .constraint),
-            ("INSERT INTO shop_items (name, stock) VALUES (\("a\0b"), 1)", .constraint),
-            ("INSERT INTO shop_items (name, stock, price) VALUES ('d', 1, \(Double.nan))", .constraint),
+            ("INSERT INTO shop_items (name, stock) VALUES (\("a\0b"), 1)", .unstorable),
+            ("INSERT INTO shop_items (name, stock, price) VALUES ('d', 1, \(Double.nan))", .unstorable),
             ("SELEC 1", .statement),
             ("SELECT nothing FROM shop_items", .statement),
         ]
