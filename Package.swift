@@ -14,6 +14,8 @@ let package = Package(
     products: [
         .executable(name: "martlet", targets: ["MartletCommand"]),
         .executable(name: "simulate", targets: ["MartletSimulate"]),
+        // For Benchmarks/FeatureReplay.
+        .library(name: "MartletFeatures", targets: ["MartletFrames", "MartletExpressions", "MartletFeatures"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),

@@ -2,109 +2,125 @@ import Foundation
 import MartletExpressions
 import MartletFeatures
 import MartletFrames
+import Synchronization
 
-/// Folds a stream of synthetic payments into two views and reads every row back as a training set.
+/// The engine's part of Benchmarks/features.sh: twelve features of every payment in a folder of columns.
 ///
-///     FeatureReplay [events] [batch rows] [repeats] [live reads]
+///     FeatureReplay FOLDER [REPEATS [ROWS [BATCH]]]
 ///
-/// Prints the seconds of each part and a checksum of the features, so that an answer that changes shows.
-struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func below(_ bound: UInt64) -> UInt64 { next().multipliedFullWidth(by: bound).high }
-}
+/// Folds the columns that `features.py prepare` wrote into two views, in batches as a backfill does, and reads every row
+/// back as a training set does, each view on a thread of its own. Writes the features to FOLDER/martlet, and prints the best
+/// repeat's seconds.
+struct Payments: Sendable {
+    static let schema = Schema([
+        Field("at", .timestamp), Field("customer", .int64), Field("terminal", .int64), Field("amount", .float64), Field("label", .bool),
+    ])
 
-let day: Int64 = 86_400_000_000
-let schema = Schema([
-    Field("at", .timestamp), Field("customer", .string), Field("terminal", .string), Field("amount", .float64), Field("label", .bool),
-])
+    let at: [Int64]
+    let customer: [Int64]
+    let terminal: [Int64]
+    let keys: [Fingerprint]
+    let batches: [EventChanges]
 
-func batch(_ range: Range<Int>, of total: Int, _ random: inout SplitMix) -> EventChanges {
-    var times: [Int64] = []
-    var customers = ColumnBuilder(.string), terminals = ColumnBuilder(.string)
-    var amounts = ColumnBuilder(.float64), labels = ColumnBuilder(.bool)
-    var known: [Int64] = [], keys: [Fingerprint] = [], payloads: [Fingerprint] = []
-    for row in range {
-        let time = 1_522_540_800_000_000 + Int64(Double(row) / Double(total) * 183 * Double(day))
-        times.append(time)
-        known.append(time)
-        customers.append("c\(random.below(5_000))")
-        terminals.append("t\(random.below(10_000))")
-        amounts.append(Double(random.below(20_000)) / 100)
-        labels.append(random.below(100) == 0)
-        keys.append(Fingerprint(high: random.next(), low: random.next()))
-        payloads.append(Fingerprint(high: random.next(), low: random.next()))
+    init(_ folder: URL, rows: Int, batchRows: Int) throws {
+        func column<Element: BitwiseCopyable>(_ name: String, _ type: Element.Type) throws -> [Element] {
+            try Data(contentsOf: folder.appending(path: name)).withUnsafeBytes { Array($0.bindMemory(to: Element.self).prefix(rows)) }
+        }
+        at = try column("at", Int64.self)
+        customer = try column("customer", Int64.self)
+        terminal = try column("terminal", Int64.self)
+        let amount = try column("amount", Double.self)
+        let label = try column("label", Int64.self)
+        // The log keeps a fingerprint of each key and payload; here they are of the row's number.
+        func mixed(_ number: Int) -> UInt64 {
+            var word = UInt64(bitPattern: Int64(number)) &* 0x9E37_79B9_7F4A_7C15
+            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            return word ^ (word >> 27)
+        }
+        let keys = at.indices.map { Fingerprint(high: mixed($0 + 1), low: mixed(~$0)) }
+        self.keys = keys
+        let (at, customer, terminal) = (at, customer, terminal)
+        batches = stride(from: 0, to: at.count, by: batchRows).map { start in
+            let part = start..<min(start + batchRows, at.count)
+            let times = Array(at[part])
+            var labels = Bitmap(repeating: false, count: part.count)
+            for (index, row) in part.enumerated() where label[row] == 1 { labels[index] = true }
+            return EventChanges(
+                rows: Frame(
+                    Self.schema,
+                    [
+                        Column(.timestamp(times)), Column(.int64(Array(customer[part]))), Column(.int64(Array(terminal[part]))),
+                        Column(.float64(Array(amount[part]))), Column(.bool(labels)),
+                    ]),
+                isRemoval: [Bool](repeating: false, count: part.count), positions: part.map(Int64.init), knownTimes: times,
+                supersededPositions: [Int64](repeating: 0, count: part.count), uniqueKeys: Array(keys[part]),
+                payloads: Array(keys[part]))
+        }
     }
-    return EventChanges(
-        rows: Frame(schema, [Column(.timestamp(times)), customers.finish(), terminals.finish(), amounts.finish(), labels.finish()]),
-        isRemoval: Array(repeating: false, count: range.count), positions: range.map(Int64.init), knownTimes: known,
-        supersededPositions: Array(repeating: 0, count: range.count), uniqueKeys: keys, payloads: payloads)
+
+    func features(of plan: ViewPlan) -> [Column] {
+        var state = ViewState(plan: plan)
+        for batch in batches { state.update(batch) }
+        return state.read(FeatureQuestions(
+            entityKeys: [Column(.int64(plan.name == "customer" ? customer : terminal))], times: at, cut: .max, asKnown: true,
+            ownKeys: keys))
+    }
 }
 
 func plan(_ key: String, _ argument: String, offset: Timestamp.Span) throws -> ViewPlan {
-    let expression = try CompiledExpression.compile(argument, in: ExpressionScope(schema))
-    let windows: [Timestamp.Span] = [.days(1), .days(7), .days(30)]
+    let expression = try CompiledExpression.compile(argument, in: ExpressionScope(Payments.schema))
+    let days: [Int64] = [1, 7, 30]
     return ViewPlan(
-        name: key, source: "payments", entityKeys: [Field(key, .string)], eventTime: "at", filter: nil,
-        aggregations: windows.map { Aggregation(name: "count_\($0)", function: .count, argument: nil, length: $0, offset: offset) }
-            + windows.map { Aggregation(name: "mean_\($0)", function: .mean, argument: expression, length: $0, offset: offset) })
+        name: key, source: "payments", entityKeys: [Field(key, .int64)], eventTime: "at", filter: nil,
+        aggregations: days.map {
+            Aggregation(name: "\(key)_count_\($0)d", function: .count, argument: nil, length: .days($0), offset: offset)
+        } + days.map {
+            Aggregation(name: "\(key)_mean_\($0)d", function: .mean, argument: expression, length: .days($0), offset: offset)
+        })
 }
 
-func seconds(_ body: () -> Void) -> Double {
-    // Processor time, not the wall's: other programs may run.
-    let start = clock()
-    body()
-    return Double(clock() - start) / Double(CLOCKS_PER_SEC)
+func wallSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-let total = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 1_400_000 : 1_400_000
-let batchRows = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 65_536 : 65_536
-let repeats = CommandLine.arguments.count > 3 ? Int(CommandLine.arguments[3]) ?? 1 : 1
-let liveReads = CommandLine.arguments.count > 4 ? Int(CommandLine.arguments[4]) ?? 100_000 : 100_000
-var random = SplitMix(state: 7)
-let batches = stride(from: 0, to: total, by: batchRows).map { batch($0..<min($0 + batchRows, total), of: total, &random) }
-
-func joined(_ name: String) -> Column {
-    var builder = ColumnBuilder(schema[name]?.type ?? .string)
-    for changes in batches { if let column = changes.rows[name] { builder.append(contentsOf: column) } }
-    return builder.finish()
-}
-let times = batches.flatMap(\.knownTimes)
-let keys = batches.flatMap(\.uniqueKeys)
-let plans = [try plan("customer", "amount", offset: .zero), try plan("terminal", "label", offset: .days(7))]
-let entityColumns = plans.map { joined($0.name) }
-
-for _ in 0..<repeats {
-    var sum = 0.0
-    var checksum: UInt64 = 0
-    for (plan, entities) in zip(plans, entityColumns) {
-        var state = ViewState(plan: plan)
-        let fold = seconds { for changes in batches { state.update(changes) } }
-        var columns: [Column] = []
-        let read = seconds {
-            columns = state.read(FeatureQuestions(entityKeys: [entities], times: times, cut: .max, asKnown: true, ownKeys: keys))
-        }
-        for column in columns {
-            switch column.storage {
-            case .int64(let values): for value in values { checksum = checksum &* 31 &+ UInt64(bitPattern: value) }
-            case .float64(let values): for value in values { checksum = checksum &* 31 &+ value.bitPattern }
-            default: break
-            }
-        }
-        // A live read asks for one row; the questions are made before the clock starts.
-        let asked = stride(from: 0, to: min(2 * liveReads, total), by: 2).map { row in
-            FeatureQuestions(entityKeys: [entities.gathering([total - 1 - row])], times: [times[total - 1 - row]], cut: .max)
-        }
-        let live = seconds { for questions in asked { _ = state.read(questions) } }
-        let statistics = state.statistics
-        print("\(plan.name): fold \(fold) s, read \(read) s, live read \(live / Double(max(asked.count, 1)) * 1e6) us a row;", statistics)
-        sum += fold + read
+func write(_ column: Column, to file: URL) throws {
+    switch column.storage {
+    case .int64(let counts): try counts.withUnsafeBytes { try Data($0).write(to: file) }
+    case .float64(let means):
+        let values = means.indices.map { column.isMissing($0) ? .nan : means[$0] }
+        try values.withUnsafeBytes { try Data($0).write(to: file) }
+    default: break
     }
-    print("\(total) events x \(plans.count) views: \(sum) s, checksum \(String(checksum, radix: 16))")
 }
+
+func argument(_ index: Int, default value: Int) -> Int {
+    CommandLine.arguments.count > index ? Int(CommandLine.arguments[index]) ?? value : value
+}
+
+guard CommandLine.arguments.count > 1 else { fatalError("usage: FeatureReplay FOLDER [REPEATS [ROWS [BATCH]]]") }
+let folder = URL(filePath: CommandLine.arguments[1])
+let payments = try Payments(
+    folder, rows: argument(3, default: .max), batchRows: argument(4, default: 65_536))
+let plans = [try plan("customer", "amount", offset: .zero), try plan("terminal", "label", offset: .days(7))]
+var best: (wall: Double, cpu: Double)?
+var answers: [[Column]] = []
+for _ in 0..<argument(2, default: 1) {
+    answers = []
+    let (wall, cpu) = (wallSeconds(), clock())
+    let results = Mutex([[Column]](repeating: [], count: plans.count))
+    DispatchQueue.concurrentPerform(iterations: plans.count) { index in
+        let columns = payments.features(of: plans[index])
+        results.withLock { $0[index] = columns }
+    }
+    answers = results.withLock { $0 }
+    let taken = (wall: wallSeconds() - wall, cpu: Double(clock() - cpu) / Double(CLOCKS_PER_SEC))
+    if taken.wall < best?.wall ?? .infinity { best = taken }
+}
+let target = folder.appending(path: "martlet")
+try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+for (plan, columns) in zip(plans, answers) {
+    for (aggregation, column) in zip(plan.aggregations, columns) { try write(column, to: target.appending(path: aggregation.name)) }
+}
+if let best { try Data("\(best.wall) \(best.cpu)\n".utf8).write(to: target.appending(path: "seconds")) }

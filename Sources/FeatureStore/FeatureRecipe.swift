@@ -83,29 +83,79 @@ public struct FeatureRecipe: Sendable {
         _ rows: Frame, at times: [Int64], ownKeys: [Fingerprint]?, cut: Int64, asKnown: Bool,
         states: (String) throws(FeatureStoreError) -> ViewState
     ) throws(FeatureStoreError) -> FeatureResult {
-        var columns = [Column?](repeating: nil, count: places.names.count)
-        for place in places.fields { columns[place] = rows[places.names[place]] }
-        func column(_ place: Int) throws(FeatureStoreError) -> Column {
-            guard let column = columns[place] else { throw .missingInput(places.names[place]) }
-            return column
-        }
+        var columns = given(rows)
         for (index, read) in reads.enumerated() {
-            let keys = try places.keys[index].map(column)
-            let questions = FeatureQuestions(entityKeys: keys, times: times, cut: cut, asKnown: asKnown, ownKeys: ownKeys)
+            let questions = FeatureQuestions(
+                entityKeys: try keys(of: index, in: columns), times: times, cut: cut, asKnown: asKnown, ownKeys: ownKeys)
             for (place, answer) in zip(places.features[index], try states(read.state).read(questions)) { columns[place] = answer }
         }
+        return try derive(columns, rowCount: rows.rowCount)
+    }
+
+    /// Computes the same with the views read side by side, a task each, for many rows.
+    ///
+    /// A view whose keys are features of another is read after it. The values do not depend on how many cores there are.
+    public func computeSideBySide(
+        _ rows: Frame, at times: [Int64], ownKeys: [Fingerprint]?, cut: Int64, asKnown: Bool,
+        states: (String) throws(FeatureStoreError) -> ViewState
+    ) async throws(FeatureStoreError) -> FeatureResult {
+        var columns = given(rows)
+        var done = 0
+        while done < reads.count {
+            var together: [(state: ViewState, questions: FeatureQuestions)] = []
+            while done + together.count < reads.count {
+                let index = done + together.count
+                guard together.isEmpty || places.keys[index].allSatisfy({ columns[$0] != nil }) else { break }
+                together.append((
+                    try states(reads[index].state),
+                    FeatureQuestions(
+                        entityKeys: try keys(of: index, in: columns), times: times, cut: cut, asKnown: asKnown, ownKeys: ownKeys)))
+            }
+            let first = done
+            await withTaskGroup(of: (index: Int, answers: [Column]).self) { group in
+                for (offset, view) in together.enumerated() {
+                    group.addTask { (first + offset, view.state.read(view.questions)) }
+                }
+                for await (index, answers) in group {
+                    for (place, answer) in zip(places.features[index], answers) { columns[place] = answer }
+                }
+            }
+            done += together.count
+        }
+        return try derive(columns, rowCount: rows.rowCount)
+    }
+
+    /// The columns that the rows themselves give.
+    private func given(_ rows: Frame) -> [Column?] {
+        var columns = [Column?](repeating: nil, count: places.names.count)
+        for place in places.fields { columns[place] = rows[places.names[place]] }
+        return columns
+    }
+
+    private func keys(of read: Int, in columns: [Column?]) throws(FeatureStoreError) -> [Column] {
+        try places.keys[read].map { place throws(FeatureStoreError) in try column(place, of: columns) }
+    }
+
+    private func column(_ place: Int, of columns: [Column?]) throws(FeatureStoreError) -> Column {
+        guard let column = columns[place] else { throw .missingInput(places.names[place]) }
+        return column
+    }
+
+    /// What is computed from the row and the features read.
+    private func derive(_ given: [Column?], rowCount: Int) throws(FeatureStoreError) -> FeatureResult {
+        var columns = given
         var failures: [FeatureFailure] = []
         for (index, derivation) in derivations.enumerated() {
-            let inputs = try places.inputs[index].map(column)
-            let evaluation = derivation.expression.evaluate(inputs, rowCount: rows.rowCount)
+            let inputs = try places.inputs[index].map { place throws(FeatureStoreError) in try column(place, of: columns) }
+            let evaluation = derivation.expression.evaluate(inputs, rowCount: rowCount)
             if let first = evaluation.firstFailure {
                 failures.append(FeatureFailure(
                     feature: derivation.name, count: evaluation.failureCount, firstRow: first.row, reason: first.reason))
             }
             columns[places.derived[index]] = evaluation.column
         }
-        return FeatureResult(
-            features: Frame(schema, try places.outputs.map(column), rowCount: rows.rowCount), failures: failures)
+        let outputs = try places.outputs.map { place throws(FeatureStoreError) in try column(place, of: columns) }
+        return FeatureResult(features: Frame(schema, outputs, rowCount: rowCount), failures: failures)
     }
 
     /// Where each name of a recipe stands in one array of columns.

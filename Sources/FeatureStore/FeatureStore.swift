@@ -51,6 +51,30 @@ public final class FeatureStore: Sendable {
         }
     }
 
+    /// A view on its way, in the hands of one task at a time; the state has no other owner, so that updates change it in place.
+    private final class NewSlot: Sendable {
+        private let slot: Mutex<Slot>
+
+        init(_ slot: Slot) {
+            self.slot = Mutex(slot)
+        }
+
+        func update(_ changes: EventChanges) {
+            slot.withLock { $0.update(changes) }
+        }
+
+        var source: String { slot.withLock { $0.view.plan.source } }
+
+        /// Gives the slot away; what stays is empty.
+        func take() -> Slot {
+            slot.withLock { slot in
+                let taken = slot
+                slot.state = ViewState(plan: slot.view.plan)
+                return taken
+            }
+        }
+    }
+
     private struct Folded {
         /// Every state has folded the records below this.
         var cut: Int64 = 0
@@ -93,18 +117,18 @@ public final class FeatureStore: Sendable {
             let known = folded.withLock { Set($0.slots.keys) }
             // With nothing folded the cut may go anywhere; else the new views join the others where they are.
             let target = known.isEmpty ? log.end : cut
-            for view in views where !known.contains(view.hash) {
-                var (state, start) = snapshot(of: view, upTo: target) ?? (ViewState(plan: view.plan), 0)
-                var slot = Slot(view: view, state: state)
-                // The slot alone holds the state from here on, so that updates change it where it is.
-                state = ViewState(plan: view.plan)
-                while start < target {
-                    let step = try await step(from: start, below: target, streams: [view.plan.source], rows: limits.backfillRows)
-                    for part in step.parts { slot.update(part.changes) }
-                    start = step.next
-                    progress(start, target)
+            let new = views.filter { !known.contains($0.hash) }
+            let starts = await startingStates(of: new, upTo: target)
+            // Views that begin at one place read the log together.
+            for start in Set(starts.map(\.cut)).sorted() {
+                let slots = starts.filter { $0.cut == start }.map(\.slot)
+                try await backfill(slots, from: start, to: target, progress)
+            }
+            folded.withLock { folded in
+                for start in starts {
+                    let slot = start.slot.take()
+                    folded.slots[slot.view.hash] = slot
                 }
-                folded.withLock { [slot] in $0.slots[view.hash] = slot }
             }
             let wanted = Set(views.map(\.hash))
             folded.withLock { folded in
@@ -156,6 +180,20 @@ public final class FeatureStore: Sendable {
         }
     }
 
+    /// Computes the features of many rows, such as a training set's, with the views read side by side.
+    ///
+    /// The same values as ``compute(_:_:at:ownKeys:cut:asKnown:)`` gives, bit for bit.
+    public func computeSideBySide(
+        _ recipe: FeatureRecipe, _ rows: Frame, at times: [Int64], ownKeys: [Fingerprint]?, cut: Int64, asKnown: Bool
+    ) async throws(FeatureStoreError) -> FeatureResult {
+        let slots = folded.withLock { $0.slots }
+        return try await recipe.computeSideBySide(rows, at: times, ownKeys: ownKeys, cut: cut, asKnown: asKnown) {
+            hash throws(FeatureStoreError) in
+            guard let slot = slots[hash] else { throw .viewNotFolded(hash) }
+            return slot.state
+        }
+    }
+
     /// Writes snapshots if much was folded since the last ones.
     public func snapshotIfDue() async throws(FeatureStoreError) {
         if folded.withLock({ $0.rowsSinceSnapshot }) >= limits.snapshotRows { try await writeSnapshots() }
@@ -201,10 +239,16 @@ public final class FeatureStore: Sendable {
         }
     }
 
+    /// A page's changes by stream, and where the page after it begins.
+    private struct Step: Sendable {
+        var parts: [(stream: String, changes: EventChanges)]
+        var next: Int64
+    }
+
     /// The changes of the next page, none at or past a bound, and where the page after it begins.
     private func step(
         from position: Int64, below bound: Int64, streams: Set<String>, rows: Int
-    ) async throws(FeatureStoreError) -> (parts: [(stream: String, changes: EventChanges)], next: Int64) {
+    ) async throws(FeatureStoreError) -> Step {
         do {
             let page = try await log.read(from: position, streams: streams, maxRows: rows, maxBytes: limits.pageBytes)
             var parts: [(stream: String, changes: EventChanges)] = []
@@ -212,9 +256,52 @@ public final class FeatureStore: Sendable {
                 guard let all = try await EventFold.changes(batch, before: { try await log.row(at: $0)?.rows }) else { continue }
                 parts.append((batch.stream, all.below(bound)))
             }
-            return (parts, min(page.next, bound))
+            return Step(parts: parts, next: min(page.next, bound))
         } catch {
             throw .logUnreadable(error)
+        }
+    }
+
+    /// The states that new views begin with, and the cuts that these are of; snapshots are loaded side by side.
+    private func startingStates(of views: [View], upTo target: Int64) async -> [(slot: NewSlot, cut: Int64)] {
+        await withTaskGroup(of: (index: Int, slot: NewSlot, cut: Int64).self) { group in
+            for (index, view) in views.enumerated() {
+                group.addTask {
+                    let (state, cut) = self.snapshot(of: view, upTo: target) ?? (ViewState(plan: view.plan), 0)
+                    return (index, NewSlot(Slot(view: view, state: state)), cut)
+                }
+            }
+            var all: [(index: Int, slot: NewSlot, cut: Int64)] = []
+            for await one in group { all.append(one) }
+            return all.sorted { $0.index < $1.index }.map { ($0.slot, $0.cut) }
+        }
+    }
+
+    /// Folds a stretch of the log into views that nothing reads yet: a task a view, while the next page is read.
+    private func backfill(
+        _ slots: [NewSlot], from start: Int64, to target: Int64, _ progress: (_ cut: Int64, _ end: Int64) -> Void
+    ) async throws(FeatureStoreError) {
+        let streams = Set(slots.map(\.source))
+        guard start < target else { return }
+        var page = try await step(from: start, below: target, streams: streams, rows: limits.backfillRows)
+        while true {
+            let folding = page
+            let next: Result<Step, FeatureStoreError>? = await withTaskGroup(of: Void.self) { group in
+                for slot in slots {
+                    group.addTask {
+                        let source = slot.source
+                        for part in folding.parts where part.stream == source { slot.update(part.changes) }
+                    }
+                }
+                guard folding.next < target else { return nil }
+                do throws(FeatureStoreError) {
+                    return .success(
+                        try await step(from: folding.next, below: target, streams: streams, rows: limits.backfillRows))
+                } catch { return .failure(error) }
+            }
+            progress(folding.next, target)
+            guard let next else { return }
+            page = try next.get()
         }
     }
 

@@ -56,6 +56,50 @@ struct NarrowLane {
         }
     }
 
+    /// Writes the running sums over `count` slots of what is live: first zero, then one after each slot.
+    ///
+    /// - Parameter isDense: whether every slot counts; the counts are then left as they are.
+    func sumPrefixes(
+        _ start: Int, count: Int, isDense: Bool, sums: UnsafeMutablePointer<Int128>, counts: UnsafeMutablePointer<Int>
+    ) {
+        var sum: Int128 = 0
+        sums[0] = 0
+        let (flags, words) = (flags + start, words + start)
+        switch kind {
+        case .number where keepsSums && isDense:
+            for place in 0..<count {
+                sum &+= fixedPoint(words[place], scale: scale)
+                sums[place + 1] = sum
+            }
+            return
+        case .number where keepsSums:
+            for place in 0..<count {
+                if flags[place] & (Lane.present | Lane.removed) == Lane.present { sum &+= fixedPoint(words[place], scale: scale) }
+                sums[place + 1] = sum
+            }
+        case .integer where keepsSums:
+            for place in 0..<count {
+                if flags[place] & (Lane.present | Lane.removed) == Lane.present { sum &+= Int128(Int64(bitPattern: words[place])) }
+                sums[place + 1] = sum
+            }
+        case .bool where keepsSums:
+            var trues: Int64 = 0
+            for place in 0..<count {
+                let isLive = flags[place] & (Lane.present | Lane.removed) == Lane.present
+                trues &+= isLive ? Int64(flags[place] & Lane.isTrue) >> 1 : 0
+                sums[place + 1] = Int128(trues)
+            }
+        case .number, .integer, .bool, .presence, .text: break
+        }
+        guard !isDense else { return }
+        var live = 0
+        counts[0] = 0
+        for place in 0..<count {
+            live &+= flags[place] & (Lane.present | Lane.removed) == Lane.present ? 1 : 0
+            counts[place + 1] = live
+        }
+    }
+
     /// Replaces a total by what is live in an entity's blocks up to and including one; what the lane does not keep stays
     /// zero.
     @inline(__always) func load(_ block: Int, into total: inout Moments) {

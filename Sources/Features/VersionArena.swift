@@ -183,6 +183,22 @@ final class VersionArena: @unchecked Sendable {
         entities[entity].capacity = capacity
     }
 
+    /// Begins as many entities, each with room for its versions; nothing was folded before.
+    ///
+    /// Larger regions come first, so that all stand side by side, and memory is taken once.
+    func reserve(_ counts: [Int]) {
+        entities.grow(to: counts.count, keeping: 0)
+        func capacity(_ count: Int) -> Int {
+            count == 0 ? 0 : max(1 << (Int.bitWidth - (count - 1).leadingZeroBitCount), Self.regionMin)
+        }
+        growSlots(to: slotTop + counts.reduce(0) { $0 + capacity($1) })
+        for entity in counts.indices { adoptEntity(entity) }
+        for entity in counts.indices.sorted(by: { (capacity(counts[$0]), $1) > (capacity(counts[$1]), $0) }) {
+            reserve(entity, counts[entity])
+            entities[entity].count = counts[entity]
+        }
+    }
+
     private func takeRegion(_ size: Int) -> Int {
         let level = size.trailingZeroBitCount
         // A free region of the size, or the first part of the next larger one.

@@ -158,9 +158,17 @@ private struct AnswerColumn {
         self.step = step
         self.rowCount = rowCount
         switch step.type {
-        case .int64, .timestamp: integers = Array(repeating: 0, count: rowCount)
-        case .float64: numbers = Array(repeating: 0, count: rowCount)
-        case .bool, .string: words = Array(repeating: 0, count: rowCount)
+        case .int64, .timestamp: integers = Self.zeros(rowCount)
+        case .float64: numbers = Self.zeros(rowCount)
+        case .bool, .string: words = Self.zeros(rowCount)
+        }
+    }
+
+    private static func zeros<Number: Numeric>(_ count: Int) -> [Number] {
+        Array(unsafeUninitializedCapacity: count) { memory, initialized in
+            SlabMemory.advise(UnsafeMutableRawBufferPointer(memory))
+            memory.initialize(repeating: 0)
+            initialized = count
         }
     }
 

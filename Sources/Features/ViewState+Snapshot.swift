@@ -114,19 +114,19 @@ extension VersionArena {
 
     fileprivate func decode(_ reader: inout ByteReader) throws(ByteError) {
         try keys.decode(&reader)
-        entities.grow(to: keys.count, keeping: 0)
         let start = reader.offset
-        for entity in 0..<keys.count {
-            adoptEntity(entity)
+        var counts: [Int] = []
+        counts.reserveCapacity(keys.count)
+        for _ in 0..<keys.count {
             // A version takes at least its times and fingerprints.
             let count = try reader.readCount(minimumSize: 56)
             guard versionCount + count <= reader.remaining / 56, count <= Self.versionsMax else {
                 throw .malformed(at: start, what: "more versions than bytes")
             }
             versionCount += count
-            reserve(entity, count)
-            entities[entity].count = count
+            counts.append(count)
         }
+        reserve(counts)
         try decode(times, &reader)
         try decode(fingerprints, &reader)
         try decode(payloads, &reader)
@@ -221,6 +221,12 @@ extension VersionArena {
     /// Checks the order of the versions and makes anew all that follows from them.
     private func finishDecoding(at offset: Int) throws(ByteError) {
         uniqueKeys.reset(for: versionCount)
+        let mayRepeat = Slab<Bool>(capacity: slotCapacity)
+        defer { mayRepeat.deallocate() }
+        // In a loop of its own: every key waits for memory, and so the waits overlap.
+        var index = uniqueKeys
+        forEachSlot { mayRepeat[$0] = index.insert(fingerprints[$0]) }
+        uniqueKeys = index
         for entity in 0..<entityCount {
             var owner = entities[entity]
             for slot in owner.start..<(owner.start + owner.count) {
@@ -232,8 +238,9 @@ extension VersionArena {
                     removedCount += 1
                     owner.note(position: removedPositions[slot], knownTime: removedKnownTimes[slot], eventTime: times[slot])
                 }
+                guard mayRepeat[slot] else { continue }
                 let isTwin = follows && times[slot - 1] == times[slot] && fingerprints[slot - 1] == fingerprints[slot]
-                if uniqueKeys.insert(fingerprints[slot]), !isTwin { uniqueKeys.noteMove(fingerprints[slot]) }
+                if !isTwin { uniqueKeys.noteMove(fingerprints[slot]) }
             }
             entities[entity] = owner
             rebuildSummaries(entity, from: 0)

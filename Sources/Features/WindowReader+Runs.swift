@@ -20,12 +20,17 @@ extension WindowReader {
         _ places: Range<Int>, _ times: UnsafePointer<Int64>, _ ownKeys: UnsafePointer<Fingerprint>?, into answers: Answers
     ) {
         let count = places.count
-        for edge in 0..<edgeCount { moveEdge(edge, times, count) }
+        let isAscending = isAscending(times, count)
+        for edge in 0..<edgeCount {
+            if isAscending, walkEdge(edge, times, count) { continue }
+            moveEdge(edge, times, count)
+        }
         for point in 0..<pointCount { points[point].isCurrent = false }
+        prefixLane = -1
         let allSeeAll = allSeeAll(times, ownKeys, count)
         var hasOthers = false
         for number in 0..<steps.count {
-            if allSeeAll, isColumnwise(number) { answerColumn(number, places, answers) } else { hasOthers = true }
+            if allSeeAll, isColumnwise(number) { answerColumn(number, places, answers, isAscending) } else { hasOthers = true }
         }
         guard hasOthers else { return }
         for index in 0..<count {
@@ -34,6 +39,12 @@ extension WindowReader {
                 answer(steps[number], number, places.lowerBound + index, into: answers)
             }
         }
+    }
+
+    @inline(__always) private func isAscending(_ times: UnsafePointer<Int64>, _ count: Int) -> Bool {
+        var index = 1
+        while index < count, times[index - 1] <= times[index] { index &+= 1 }
+        return index >= count
     }
 
     /// Whether a step is answered for a chunk at a time where nothing is hidden.
@@ -46,42 +57,104 @@ extension WindowReader {
     }
 
     // Mutating, though nothing changes: the reader is then not copied for the call.
-    private mutating func answerColumn(_ number: Int, _ places: Range<Int>, _ answers: Answers) {
+    private mutating func answerColumn(_ number: Int, _ places: Range<Int>, _ answers: Answers, _ isAscending: Bool) {
         let (function, piece) = (steps[number].function, steps[number].first)
         let count = places.count
         let (far, near) = (chunkPlaces + piece.farEdge * chunkSize, chunkPlaces + piece.nearEdge * chunkSize)
         let isDense = isDense(piece.lane)
-        if !isDense || function != .count {
+        let (values, present) = answers.column(number, from: places.lowerBound)
+        if isDense, function == .count {
+            for index in 0..<count {
+                values[index] = UInt64(truncatingIfNeeded: near[index] &- far[index])
+                present[index] = 1
+            }
+            return
+        }
+        let isPrefixed = isAscending && sumPrefixes(piece.lane, count, isDense)
+        if !isPrefixed {
             movePoint(piece.farPoint, piece.lane, far, count)
             movePoint(piece.nearPoint, piece.lane, near, count)
         }
         let (older, newer) = (chunkSums + piece.farPoint * chunkSize, chunkSums + piece.nearPoint * chunkSize)
         let (olderCounts, newerCounts) = (chunkCounts + piece.farPoint * chunkSize, chunkCounts + piece.nearPoint * chunkSize)
-        let counts = isDense ? (far, near) : (olderCounts, newerCounts)
+        let (sums, counts) = (prefixSums - prefixStart, prefixCounts - prefixStart)
         let scale = narrowLanes[piece.lane].scale
-        let (values, present) = answers.column(number, from: places.lowerBound)
-        switch function {
-        case .count:
-            for index in 0..<count {
-                values[index] = UInt64(truncatingIfNeeded: counts.1[index] &- counts.0[index])
+        let isCounted = narrowLanes[piece.lane].kind == .bool
+        for index in 0..<count {
+            let (start, end) = (far[index], near[index])
+            let size =
+                if isDense { end &- start } else if isPrefixed { counts[end] &- counts[start] } else {
+                    newerCounts[index] &- olderCounts[index]
+                }
+            if function == .count {
+                values[index] = UInt64(truncatingIfNeeded: size)
                 present[index] = 1
+                continue
             }
-        case .sum:
-            for index in 0..<count {
-                let result = ExactRounding.quotient(newer[index] &- older[index], exponent: scale, by: 1)
-                values[index] = result?.bitPattern ?? 0
-                present[index] = result == nil ? 0 : 1
-            }
-        default:
-            for index in 0..<count {
-                let divisor = counts.1[index] &- counts.0[index]
-                let result = divisor > 0
-                    ? ExactRounding.quotient(newer[index] &- older[index], exponent: scale, by: UInt64(truncatingIfNeeded: divisor))
-                    : nil
-                values[index] = result?.bitPattern ?? 0
-                present[index] = result == nil ? 0 : 1
-            }
+            let sum = isPrefixed ? sums[end] &- sums[start] : newer[index] &- older[index]
+            let result: Double? =
+                if function == .sum {
+                    ExactRounding.quotient(sum, exponent: scale, by: 1)
+                } else if size == 0 {
+                    nil
+                } else if isCounted {
+                    // Counts are exact doubles, so the machine's division rounds once.
+                    Double(Int64(truncatingIfNeeded: sum)) / Double(size)
+                } else {
+                    ExactRounding.quotient(sum, exponent: scale, by: UInt64(truncatingIfNeeded: size))
+                }
+            values[index] = result?.bitPattern ?? 0
+            present[index] = result == nil ? 0 : 1
         }
+    }
+
+    /// Places that a chunk's windows may span, per question, to be summed once for all questions and windows of a lane.
+    static let placesPerQuestion = 16
+
+    /// Sums a lane over all places that a chunk's windows touch, if these are few for its questions; ascending times only.
+    ///
+    /// A window is then the difference of two sums, however many windows there are, and no question depends on another.
+    private mutating func sumPrefixes(_ lane: Int, _ count: Int, _ isDense: Bool) -> Bool {
+        if prefixLane == lane { return true }
+        var start = Int.max
+        var end = 0
+        for number in 0..<steps.count where steps[number].first.lane == lane && isColumnwise(number) {
+            start = min(start, chunkPlaces[steps[number].first.farEdge * chunkSize])
+            end = max(end, chunkPlaces[steps[number].first.nearEdge * chunkSize + count - 1])
+        }
+        guard start <= end, end - start <= count * Self.placesPerQuestion else { return false }
+        narrowLanes[lane].sumPrefixes(
+            owner.start + start, count: end - start, isDense: isDense, sums: prefixSums, counts: prefixCounts)
+        prefixLane = lane
+        prefixStart = start
+        return true
+    }
+
+    /// Finds an edge's place for every question of a chunk, for ascending times that are dense among the versions.
+    ///
+    /// Versions and questions are merged without a branch that could be guessed wrong: each step moves on in one of them.
+    private mutating func walkEdge(_ edge: Int, _ asked: UnsafePointer<Int64>, _ count: Int) -> Bool {
+        let distance = edges[edge]
+        guard !asked[0].subtractingReportingOverflow(distance).overflow else { return false }
+        var place = VersionArena.firstVersion(
+            times, notBefore: asked[0] &- distance, start: owner.start, count: owner.count, near: edgePlaces[edge])
+        let end = VersionArena.firstVersion(
+            times, notBefore: asked[count - 1] &- distance, start: owner.start, count: owner.count,
+            near: min(place + count - 1, owner.count))
+        guard end - place <= count * Self.placesPerQuestion else { return false }
+        let target = chunkPlaces + edge * chunkSize
+        let owned = times.base + owner.start
+        var index = 0
+        // A version before the end is before the last question's edge, so the questions do not run out first.
+        while place < end {
+            target[index] = place
+            let isBefore = owned[place] < asked[index] &- distance
+            place &+= isBefore ? 1 : 0
+            index &+= isBefore ? 0 : 1
+        }
+        for rest in index..<count { target[rest] = end }
+        edgePlaces[edge] = end
+        return true
     }
 
     /// Finds an edge's place for every question of a chunk; for ascending times it only walks on.

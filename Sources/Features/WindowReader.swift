@@ -56,6 +56,12 @@ struct WindowReader {
     let chunkPlaces: UnsafeMutablePointer<Int>
     let chunkSums: UnsafeMutablePointer<Int128>
     let chunkCounts: UnsafeMutablePointer<Int>
+    /// Running sums and counts of one lane over the places of a chunk's windows, from the first of them.
+    let prefixSums: UnsafeMutablePointer<Int128>
+    let prefixCounts: UnsafeMutablePointer<Int>
+    /// The lane whose sums they are, and the first place; −1 for none.
+    var prefixLane = -1
+    var prefixStart = 0
 
     /// - Parameter longestRun: no more questions of one entity come together.
     init(_ arena: VersionArena, cut: Int64, asKnown: Bool, longestRun: Int) {
@@ -75,6 +81,8 @@ struct WindowReader {
 
         var layout = ScratchLayout()
         let sums = layout.add(Int128.self, pointCount * chunkSize)
+        let prefixes = layout.add(Int128.self, chunkSize * Self.placesPerQuestion + 1)
+        let prefixCounts = layout.add(Int.self, chunkSize * Self.placesPerQuestion + 1)
         let points = layout.add(RunningPoint.self, pointCount)
         let narrowLanes = layout.add(NarrowLane.self, lanes.count)
         let edges = layout.add(Int64.self, edgeCount)
@@ -90,6 +98,8 @@ struct WindowReader {
         self.edgePlaces = (scratch + edgePlaces).bindMemory(to: Int.self, capacity: edgeCount)
         chunkPlaces = (scratch + places).bindMemory(to: Int.self, capacity: edgeCount * chunkSize)
         chunkCounts = (scratch + counts).bindMemory(to: Int.self, capacity: pointCount * chunkSize)
+        prefixSums = (scratch + prefixes).bindMemory(to: Int128.self, capacity: chunkSize * Self.placesPerQuestion + 1)
+        self.prefixCounts = (scratch + prefixCounts).bindMemory(to: Int.self, capacity: chunkSize * Self.placesPerQuestion + 1)
 
         self.points.initialize(repeating: RunningPoint(), count: pointCount)
         for index in lanes.indices { (self.narrowLanes + index).initialize(to: lanes[index].narrow) }

@@ -73,7 +73,7 @@ extension Platform {
         progress(.computingFeatures(rows: train.table.positions.count + test.table.positions.count))
         let parts = [train, test]
         var frames: [Frame] = []
-        for part in parts { frames.append(try compute(recipe, part.table, cut: cut)) }
+        for part in parts { frames.append(try await compute(recipe, part.table, cut: cut)) }
         guard let joined = Frame.concatenating(frames) else { throw PlatformError(.invalid, "the model has no rows") }
         let (labels, classes) = Self.labels(parts.map(\.labels), model.task)
         let trainCount = train.table.positions.count
@@ -87,11 +87,11 @@ extension Platform {
 
     /// The features of another recipe on the same test rows.
     func features(of recipe: FeatureRecipe, _ range: Range<Int>, in set: ModelTrainingSet) async throws -> Frame {
-        try compute(recipe, set.testEvents, cut: set.cut)
+        try await compute(recipe, set.testEvents, cut: set.cut)
     }
 
-    private func compute(_ recipe: FeatureRecipe, _ table: EventTable, cut: Int64) throws -> Frame {
-        try features.compute(
+    private func compute(_ recipe: FeatureRecipe, _ table: EventTable, cut: Int64) async throws -> Frame {
+        try await features.computeSideBySide(
             recipe, table.rows, at: table.eventTimes, ownKeys: table.uniqueKeys, cut: cut, asKnown: true
         ).features
     }

@@ -91,7 +91,7 @@ private func recipe(_ plan: ViewPlan) -> FeatureRecipe {
 }
 
 /// Compares a store's answers with the oracle's: live ones as of the newest cut, others as of their own.
-private func compare(_ store: FeatureStore, _ featureCase: FeatureCase, seed: UInt64, _ what: String) throws {
+private func compare(_ store: FeatureStore, _ featureCase: FeatureCase, seed: UInt64, _ what: String) async throws {
     var oracle = FeatureOracle(featureCase.plan)
     for batch in featureCase.log.batches(splitAt: []) { oracle.update(batch) }
     let recipe = recipe(featureCase.plan)
@@ -104,6 +104,8 @@ private func compare(_ store: FeatureStore, _ featureCase: FeatureCase, seed: UI
         var answers: [Frame] = []
         let cut = questions.cut == .max ? store.cut : questions.cut
         answers.append(try store.compute(
+            recipe, keys, at: questions.times, ownKeys: questions.ownKeys, cut: cut, asKnown: questions.asKnown).features)
+        answers.append(try await store.computeSideBySide(
             recipe, keys, at: questions.times, ownKeys: questions.ownKeys, cut: cut, asKnown: questions.asKnown).features)
         if questions.cut == .max, !questions.asKnown {
             answers.append(try store.compute(recipe, keys, at: questions.times, ownKeys: questions.ownKeys).result.features)
@@ -142,13 +144,13 @@ struct StoreAgreementTests {
         }
         try await live.catchUp()
         #expect(live.cut == logged.log.end)
-        try compare(live, logged.logged, seed: seed, "live")
+        try await compare(live, logged.logged, seed: seed, "live")
 
         // Backfill: the whole log at once, by a store that has never seen it and finds a stale snapshot.
         let backfilled = try logged.store()
         try await backfilled.setViews([view])
         #expect(backfilled.cut == logged.log.end)
-        try compare(backfilled, logged.logged, seed: seed, "backfill")
+        try await compare(backfilled, logged.logged, seed: seed, "backfill")
         try await logged.log.close()
     }
 
@@ -167,7 +169,7 @@ struct StoreAgreementTests {
             files.damage(path) { $0[offset] ^= 0x10 }
             let again = try logged.store()
             try await again.setViews([view])
-            try compare(again, logged.logged, seed: 5, "damaged at \(offset)")
+            try await compare(again, logged.logged, seed: 5, "damaged at \(offset)")
             files.damage(path) { $0[offset] ^= 0x10 }
         }
         try await logged.log.close()
@@ -184,7 +186,7 @@ struct StoreAgreementTests {
             FeatureStore.View(hash: "other", plan: random.featureCase.plan, source: random.featureCase.schema), FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema),
         ])
         try await store.catchUp()
-        try compare(store, logged.logged, seed: 9, "joined later")
+        try await compare(store, logged.logged, seed: 9, "joined later")
         try await store.setViews([FeatureStore.View(hash: hash, plan: random.featureCase.plan, source: random.featureCase.schema)])
         #expect(Set(store.statistics.keys) == [hash])
         try await logged.log.close()

@@ -48,6 +48,19 @@ struct KeyTable: Sendable {
         }
     }
 
+    /// Adds the event that is the first version of its key; false if the key is known, and nothing changes.
+    mutating func insertFirst(_ key: Fingerprint, payload: Fingerprint, at position: Int64) -> Bool {
+        if (count + 1) * 4 > keys.count * 3 { grow() }
+        let slot = slot(of: key)
+        guard keys[slot] == .none else { return false }
+        keys[slot] = key
+        payloads[slot] = payload
+        positions[slot] = position
+        kinds[slot] = RecordKind.event.rawValue
+        count += 1
+        return true
+    }
+
     /// Every key with its state, in no order.
     func forEach(_ body: (Fingerprint, KeyState) -> Void) {
         for slot in slots.indices where slots[slot].key != .none { body(slots[slot].key, state(at: slot)) }

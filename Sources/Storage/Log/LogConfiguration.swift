@@ -1,9 +1,9 @@
 /// The limits of an event log; each has a default that suits most.
 public struct LogConfiguration: Hashable, Sendable {
-    /// A segment is sealed once it is this long.
-    public var segmentBytes = 64 << 20
+    /// A segment is sealed once it is this long. The last one is read through when the log is opened.
+    public var segmentBytes = 32 << 20
     /// A segment is sealed once it holds this many rows, which bounds the table of its keys in memory.
-    public var segmentRows = 1 << 20
+    public var segmentRows = 1 << 19
     /// The most rows of one append.
     public var appendRows = 1 << 18
     /// The most bytes, as held in memory, of one append.

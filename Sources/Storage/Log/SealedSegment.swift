@@ -53,7 +53,11 @@ extension KeyTable {
         var metadata: [ChunkMetadata] = []
         for index in block.chunks.indices { metadata.append(try block.decode(index, schema: nil).metadata) }
         if metadata.count == 1 {
-            for row in metadata[0].positions.indices { try add(row, of: metadata[0], block.chunks[0].header.kind, older: older) }
+            let (rows, kind) = (metadata[0], block.chunks[0].header.kind)
+            guard let keys = rows.uniqueKeys else { return }
+            for row in keys.indices {
+                try accept(keys[row], kind, payload: rows.payloads[row], at: rows.positions[row], older: older)
+            }
             return
         }
         var order: [(position: Int64, chunk: Int, row: Int)] = []
@@ -61,17 +65,23 @@ extension KeyTable {
             for (row, position) in part.positions.enumerated() { order.append((position, chunk, row)) }
         }
         order.sort { $0.position < $1.position }
-        for (_, chunk, row) in order {
-            try add(row, of: metadata[chunk], block.chunks[chunk].header.kind, older: older)
+        for (position, chunk, row) in order {
+            guard let key = metadata[chunk].uniqueKeys?[row] else { continue }
+            try accept(
+                key, block.chunks[chunk].header.kind, payload: metadata[chunk].payloads[row], at: position, older: older)
         }
     }
 
-    private mutating func add(
-        _ row: Int, of metadata: ChunkMetadata, _ kind: RecordKind, older: (Fingerprint) throws -> KeyState?
+    /// Takes in one row.
+    private mutating func accept(
+        _ key: Fingerprint, _ kind: RecordKind, payload: Fingerprint, at position: Int64,
+        older: (Fingerprint) throws -> KeyState?
     ) throws {
-        guard let key = metadata.uniqueKeys?[row], key != .none else { return }
+        guard key != .none else { return }
+        // A new key is most often an event's, for which the table is sought through once.
+        if kind == .event, insertFirst(key, payload: payload, at: position) { return }
         var current = self[key]
         if current == nil, kind.supersedes { current = try older(key) }
-        self[key] = .accepting(kind: kind, payload: metadata.payloads[row], at: metadata.positions[row], after: current)
+        self[key] = .accepting(kind: kind, payload: payload, at: position, after: current)
     }
 }
