@@ -50,13 +50,11 @@ struct KeyTable: Sendable {
 
     /// Adds the event that is the first version of its key; false if the key is known, and nothing changes.
     mutating func insertFirst(_ key: Fingerprint, payload: Fingerprint, at position: Int64) -> Bool {
-        if (count + 1) * 4 > keys.count * 3 { grow() }
+        precondition(key != .none && position >> 55 == 0)
+        if (count + 1) * 4 > slots.count * 3 { grow() }
         let slot = slot(of: key)
-        guard keys[slot] == .none else { return false }
-        keys[slot] = key
-        payloads[slot] = payload
-        positions[slot] = position
-        kinds[slot] = RecordKind.event.rawValue
+        guard slots[slot].key == .none else { return false }
+        slots[slot] = Slot(key: key, payload: payload, place: UInt64(position) << 8 | UInt64(RecordKind.event.rawValue))
         count += 1
         return true
     }
