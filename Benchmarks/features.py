@@ -1,7 +1,7 @@
 """The peers of Benchmarks/features.sh: pandas, Polars and DuckDB compute the features that the engine computes.
 
     features.py prepare CSV FOLDER      the columns of a file of payments, as raw little-endian arrays in FOLDER
-    features.py PEER FOLDER REPEATS     pandas, polars or duckdb: computes, writes its columns, prints the best seconds
+    features.py PEER FOLDER REPEATS     pandas, polars or duckdb: computes, writes its columns and the least wall and CPU seconds
     features.py compare FOLDER          holds every column of every peer to the engine's, and prints the table
 
 The question is one and the same for all: for each of n payments, at its own time t,
@@ -140,7 +140,7 @@ def run(peer, folder, repeats):
         wall, cpu = time.perf_counter(), time.process_time()
         answer = compute()
         taken = (time.perf_counter() - wall, time.process_time() - cpu)
-        best = min(best, taken) if best else taken
+        best = tuple(map(min, best, taken)) if best else taken
     target = folder / peer
     target.mkdir(exist_ok=True)
     for name in NAMES:

@@ -167,7 +167,7 @@ public final class FeatureStore: Sendable {
         return (result, cut)
     }
 
-    /// Computes features as of an earlier cut: a replay, or a training set.
+    /// Computes features of few rows as of an earlier cut: a replay.
     ///
     /// Works on the states as they are at the call; folding goes on meanwhile, at the cost of one copy of them.
     public func compute(
