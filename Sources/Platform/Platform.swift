@@ -35,8 +35,11 @@ public final class Platform: Sendable {
         public var pageRows = 10_000
         /// Predictions answered before they are recorded that may be under way.
         public var lateRecords = 4_096
+        /// How the SQL database is opened.
         public var database = SQLiteDatabase.Options()
+        /// The limits of the event log.
         public var log = LogConfiguration()
+        /// The limits of the folded features.
         public var features = FeatureStore.Limits()
 
         public init() {}

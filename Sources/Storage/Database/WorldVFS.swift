@@ -13,8 +13,8 @@ internal import Synchronization
 /// The name of a file that is opened to be made is made durable with the file's first sync, whether it was there or not:
 /// whoever made it may have been stopped before. SQLite's own VFS for Unix does the same for its logs.
 ///
-/// `@unchecked Sendable`: `vfs` is written before the registration and after the last connection's end only; all that
-/// changes between is behind locks.
+/// `@unchecked Sendable`: what the pointers lead to is written before the registration and freed when nobody holds this
+/// any longer; all that changes between is behind locks.
 ///
 /// Source: https://sqlite.org/vfs.html, https://sqlite.org/c3ref/io_methods.html.
 final class WorldVFS: @unchecked Sendable {
