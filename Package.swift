@@ -4,6 +4,7 @@ import PackageDescription
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
 
 // The floors of the house, ground first. A target may depend only on what stands above it in this list;
@@ -39,7 +40,7 @@ let package = Package(
         .part("Definitions", on: ["Bytes", "Frames", "World"], libraries: [crypto, .product(name: "Yams", package: "Yams")]),
 
         // Floor 2: storage.
-        .part("Storage", on: ["Bytes", "Frames", "World"], libraries: [crypto, grdb]),
+        .part("Storage", on: ["Bytes", "Frames", "World"], libraries: [crypto, grdb, sqlite]),
 
         // Floor 3: parts.
         .part("Access", on: ["Frames", "World", "Storage"]),
@@ -81,7 +82,13 @@ let package = Package(
         .part("Simulation", on: ["Frames", "World"]),
         .part("FeaturesTesting", on: ["Frames", "Expressions", "Features"], libraries: [.product(name: "BigInt", package: "BigInt")]),
         .part("StorageTesting", on: ["Frames", "World", "Storage", "Simulation"]),
-        .program("Simulate", on: ["StorageTesting"]),
+        .part(
+            "PlatformTesting",
+            on: [
+                "Bytes", "Frames", "Expressions", "Models", "World", "Simulation", "Storage", "Access", "Governance", "Ingestion",
+                "FeatureStore", "Registry", "Platform",
+            ]),
+        .program("Simulate", on: ["StorageTesting", "PlatformTesting"]),
 
         // Tests mirror the sources.
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
@@ -112,7 +119,11 @@ let package = Package(
             on: [
                 "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Plan",
             ], exclude: ["ErrorSentences.txt"]),
-        .tests("Platform", on: ["Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Platform", "Demo"]),
+        .tests(
+            "Platform",
+            on: [
+                "Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Platform", "Demo", "PlatformTesting",
+            ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletCommand"], path: "Tests/KillTests"),
         // Real files, where there are any.

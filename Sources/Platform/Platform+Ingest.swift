@@ -197,6 +197,8 @@ extension Platform {
                         ], raw: Array(rows.raw(row))))
                 }
             }
+            // At once: what is stored is to be read even if the dead letters beside it cannot be kept.
+            try await features.catchUp()
         }
         if !letters.isEmpty {
             try database.write { transaction in
@@ -205,7 +207,6 @@ extension Platform {
             report.rejected = letters.count
             report.firstRejected = letters.prefix(10).map { "\(origin.source), \($0.place): \($0.message)" }
         }
-        try await features.catchUp()
         return report
     }
 

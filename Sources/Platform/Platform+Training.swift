@@ -68,7 +68,7 @@ extension Platform {
             id: UUIDv7.make(at: world.clock.now(), random: world.random).description, model: name, started: world.clock.now(),
             definition: "\(DefinedVersion(model).hash)", actor: "\(scope.principal)",
             parameters: parameterJSON(model.trainer).description)
-        try database.write { [run] in try runs.add(run, $0) }
+        try begin(run)
         do {
             let report = try await train(model, project, release, &run, scope: scope, requestID: requestID, progress)
             return report
@@ -139,29 +139,13 @@ extension Platform {
             return report
         }
 
-        // The package: sealed, its files durable, then one commit that names them.
         progress(.registering)
         let manifest = manifest(of: model, set: set, library: library, trained: trained, measured: measured, release: release)
-        let package = try ModelPackage.seal(
-            manifest, files: [ModelPackage.modelName: trained.modelJSON, ModelPackage.encoderName: encoder.json],
-            with: VaultSigner(vault))
-        var files: [String: String] = [:]
-        for (name, bytes) in package.files { files[name] = try blobs.put(bytes).description }
-        let version = try database.write { [run] transaction in
-            let version = try versions.add(
-                model: model.name, package: package.version, files: files, created: world.clock.now(), run: run.id, transaction)
-            var finished = run
-            finished.version = version.number
-            try runs.finish(finished, transaction)
-            try audit.append(
-                AuditRecord(
-                    "model.register", under: scope, requestID: requestID,
-                    details: ["version": .number(Int64(version.number)), "package": .text(package.version), "run": .text(run.id)]),
-                in: transaction)
-            return version
-        }
+        let version = try register(
+            manifest, files: [ModelPackage.modelName: trained.modelJSON, ModelPackage.encoderName: encoder.json], trainedBy: run,
+            requestID: requestID, scope: scope)
         report.version = version.number
-        report.package = package.version
+        report.package = version.package
         return report
     }
 

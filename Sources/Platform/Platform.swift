@@ -2,7 +2,7 @@ public import MartletAccess
 import MartletBytes
 import MartletDefinitions
 import MartletExpressions
-import MartletFeatureStore
+public import MartletFeatureStore
 import MartletFeatures
 import MartletFrames
 public import MartletGovernance
@@ -12,7 +12,7 @@ import MartletPlan
 import MartletRegistry
 import MartletServing
 import MartletStatistics
-import MartletStorage
+public import MartletStorage
 import Synchronization
 import MartletTraining
 public import MartletWorld
@@ -35,6 +35,12 @@ public final class Platform: Sendable {
         public var pageRows = 10_000
         /// Predictions answered before they are recorded that may be under way.
         public var lateRecords = 4_096
+        /// How the SQL database is opened.
+        public var database = SQLiteDatabase.Options()
+        /// The limits of the event log.
+        public var log = LogConfiguration()
+        /// The limits of the folded features.
+        public var features = FeatureStore.Limits()
 
         public init() {}
     }
@@ -83,18 +89,21 @@ public final class Platform: Sendable {
     /// - Throws: `held` if another process has it open; `damaged` or a store's own error rather than starting over.
     public static func open(world: World, projectFiles: any FileSystem, limits: Limits = Limits()) async throws -> Platform {
         guard let lock = try world.files.lock(.root / "lock") else { throw PlatformError.held }
-        guard let folder = world.files.absolutePath(.root) else {
-            throw PlatformError(.unavailable, "the database needs a folder on a disk")
-        }
-        let database = try SQLiteDatabase(folder: folder)
+        // On a disk SQLite's own way to it, elsewhere the world's.
+        let database =
+            if let folder = world.files.absolutePath(.root) {
+                try SQLiteDatabase(folder: folder, options: limits.database)
+            } else {
+                try SQLiteDatabase(in: world, folder: .root, options: limits.database)
+            }
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations, at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
-        let log = try FileEventLog(world: world, folder: .root / "log")
+        let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)
         let platform = Platform(
             world: world, projectFiles: projectFiles, limits: limits, lock: lock, database: database,
             blobs: try FileBlobStore(in: world, folder: .root / "blobs"), vault: vault, log: log,
-            features: try FeatureStore(log: log, files: world.files, folder: .root / "features"))
+            features: try FeatureStore(log: log, files: world.files, folder: .root / "features", limits: limits.features))
         try database.write { try platform.runs.failInterrupted(at: world.clock.now(), $0) }
         try await platform.loadCurrentRelease()
         return platform
@@ -125,6 +134,7 @@ public final class Platform: Sendable {
         try await features.writeSnapshots()
         try audit.close()
         try await (log as? FileEventLog)?.close()
+        try (database as? SQLiteDatabase)?.close()
         lock.withLock { $0 = nil }
     }
 

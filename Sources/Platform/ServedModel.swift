@@ -60,7 +60,7 @@ extension Platform {
     }
 
     /// In a manifest's lineage, the blob that holds the project's files at training.
-    static let sourceKey = "source"
+    package static let sourceKey = "source"
 
     func blobHash(_ text: String) throws(PlatformError) -> BlobHash {
         guard let hash = BlobHash(text) else { throw PlatformError(.damaged, "'\(text.prefix(20))' is no hash of a blob") }

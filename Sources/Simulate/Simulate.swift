@@ -1,46 +1,88 @@
 import Glibc
+import MartletPlatformTesting
 import MartletStorageTesting
 
-/// Runs the simulations of the storage for many seeds and prints the first seed that fails.
+/// Runs the simulations of the log and of the platform for many seeds and prints the seeds that fail.
 ///
-///     simulate [SEEDS [FIRST]]      1,000 seeds from 0 unless said otherwise
+///     simulate [SEEDS [FIRST]]      1,000 seeds of each from 0 unless said otherwise
+///     simulate --seed SEED          one seed of each, twice, with the hash of what it leaves on its disk
 @main struct Simulate {
     static func main() async {
-        let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-        guard numbers.count == CommandLine.arguments.count - 1, numbers.count <= 2 else {
-            print("usage: simulate [SEEDS [FIRST]]")
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let numbers = arguments.compactMap { UInt64($0) }
+        if arguments.first == "--seed", arguments.count == 2, let seed = numbers.first { return await repeating(seed) }
+        guard numbers.count == arguments.count, numbers.count <= 2 else {
+            print("usage: simulate [SEEDS [FIRST]]\n       simulate --seed SEED")
             exit(64)
         }
         let count = numbers.first ?? 1_000
         let first = numbers.count == 2 ? numbers[1] : 0
-        let (summary, failures) = await run(first..<(first + count))
+        let seeds = first..<(first + count)
+        let (log, logFailures) = await run(seeds, LogSimulationSummary(), +=) { seed in try simulateLog(seed: seed) }
         print(
             """
-            log: \(count) seeds, \(summary.lives) lives, \(summary.appends) appends, \(summary.accepted) records acknowledged, \
-            \(summary.refused) refused; \(summary.crashes) crashes, \(summary.failedSyncs) failed syncs, \
-            \(summary.fullDisks) full disks; \(summary.foundWhole) unanswered appends found whole, \(summary.segments) segments
+            log: \(count) seeds, \(log.lives) lives, \(log.appends) appends, \(log.accepted) records acknowledged, \
+            \(log.refused) refused; \(log.crashes) crashes, \(log.failedSyncs) failed syncs, \
+            \(log.fullDisks) full disks; \(log.foundWhole) unanswered appends found whole, \(log.segments) segments
             """)
-        for failure in failures.prefix(10) { print(failure) }
-        if !failures.isEmpty { exit(1) }
+        let (platform, platformFailures) = await run(seeds, PlatformSimulationSummary(), +=) { seed in
+            try await simulatePlatform(seed: seed)
+        }
+        print(
+            """
+            platform: \(count) seeds, \(platform.lives) lives, \(platform.operations) operations, \(platform.acknowledged) \
+            acknowledged; \(platform.events) events, \(platform.predictions) predictions, \(platform.releases) releases kept; \
+            \(platform.crashes) crashes, \(platform.failedSyncs) failed syncs, \(platform.fullDisks) full disks; \
+            \(platform.foundDone) unanswered operations found done; hash \(String(platform.hash, radix: 16))
+            """)
+        for failure in logFailures.prefix(5) + platformFailures.prefix(5) { print(failure) }
+        if !logFailures.isEmpty || !platformFailures.isEmpty {
+            print(
+                """
+                \(logFailures.count) seeds of the log and \(platformFailures.count) of the platform failed; \
+                'simulate --seed SEED' repeats one
+                """)
+            exit(1)
+        }
     }
 
-    private static func run(_ seeds: Range<UInt64>) async -> (LogSimulationSummary, failures: [String]) {
-        await withTaskGroup(of: (LogSimulationSummary, [String]).self) { group in
+    /// Runs one seed twice: what it leaves must be the same to the byte.
+    private static func repeating(_ seed: UInt64) async {
+        do {
+            let log = try simulateLog(seed: seed)
+            let first = try await simulatePlatform(seed: seed)
+            let second = try await simulatePlatform(seed: seed)
+            print("log: \(log)\nplatform: \(first)\nhash: \(String(first.hash, radix: 16)), \(String(second.hash, radix: 16))")
+            guard first == second, try simulateLog(seed: seed) == log else {
+                print("two runs of seed \(seed) differ")
+                exit(1)
+            }
+        } catch {
+            print(error)
+            exit(1)
+        }
+    }
+
+    private static func run<Summary: Sendable>(
+        _ seeds: Range<UInt64>, _ none: Summary, _ add: @escaping @Sendable (inout Summary, Summary) -> Void,
+        _ simulate: @escaping @Sendable (UInt64) async throws -> Summary
+    ) async -> (Summary, failures: [String]) {
+        await withTaskGroup(of: (Summary, [String]).self) { group in
             let shares = UInt64(8)
             for share in 0..<shares {
                 group.addTask { @concurrent in
-                    var total = LogSimulationSummary()
+                    var total = none
                     var failures: [String] = []
                     for seed in stride(from: seeds.lowerBound + share, to: seeds.upperBound, by: Int(shares)) {
-                        do { total += try simulateLog(seed: seed) } catch { failures.append("\(error)") }
+                        do { add(&total, try await simulate(seed)) } catch { failures.append("\(error)") }
                     }
                     return (total, failures)
                 }
             }
-            var total = LogSimulationSummary()
+            var total = none
             var failures: [String] = []
             for await (summary, failed) in group {
-                total += summary
+                add(&total, summary)
                 failures += failed
             }
             return (total, failures)

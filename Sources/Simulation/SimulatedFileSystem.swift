@@ -7,42 +7,67 @@ import Synchronization
 /// so are names whose folder was not synced. Folders themselves are durable once created. Everything follows from the
 /// seed, and operations are counted, so that a fault can be planted at each of them in turn.
 public final class SimulatedFileSystem: FileSystem {
-    /// Guards all state.
-    private let state: Mutex<State>
+    private let disk: SimulatedDisk
+    /// The process that these files are opened by; nil for one that outlives every crash, as a test itself does.
+    private let process: Int?
 
     public init(seed: UInt64, faults: FaultPlan = FaultPlan(), capacity: Int = .max) {
-        state = Mutex(State(random: SplitMix64(seed: seed), faults: faults, capacity: capacity))
+        disk = SimulatedDisk(State(random: SplitMix64(seed: seed), faults: faults, capacity: capacity))
+        process = nil
     }
 
+    private init(_ disk: SimulatedDisk, process: Int) {
+        self.disk = disk
+        self.process = process
+    }
+
+    /// The same files as a process that starts now sees them: once it is killed or the power is cut, every operation
+    /// through this view, and on files opened through it, fails and changes nothing.
+    public func newProcess() -> SimulatedFileSystem {
+        SimulatedFileSystem(disk, process: disk.state.withLock { $0.epoch })
+    }
+
+    /// Ends all processes while the machine goes on: locks are let go, and what was not synced is still seen. After a
+    /// planted crash it makes that a crash of the process alone.
+    public func killProcesses(faults: FaultPlan = FaultPlan()) {
+        disk.state.withLock { $0.endProcesses(faults: faults) }
+    }
+
+    /// The files whose syncs failed since the last restart, in order.
+    public var failedSyncs: [String] { disk.state.withLock { $0.failedSyncs } }
+
+    /// How many writes found the disk full since the last restart.
+    public var fullWriteCount: Int { disk.state.withLock { $0.fullWriteCount } }
+
     /// How many operations that change something were started.
-    public var operationCount: Int { state.withLock { $0.operationCount } }
+    public var operationCount: Int { disk.state.withLock { $0.operationCount } }
 
     /// How many file syncs were started.
-    public var syncCount: Int { state.withLock { $0.syncCount } }
+    public var syncCount: Int { disk.state.withLock { $0.syncCount } }
 
     /// Whether the planted crash has happened: every operation fails until ``restart(faults:)``.
-    public var hasCrashed: Bool { state.withLock { $0.hasCrashed } }
+    public var hasCrashed: Bool { disk.state.withLock { $0.hasCrashed } }
 
     /// Bytes that all files may hold together, from now on.
     public func setCapacity(_ bytes: Int) {
-        state.withLock { $0.capacity = bytes }
+        disk.state.withLock { $0.capacity = bytes }
     }
 
     /// Cuts the power if the planted crash has not done so, then comes up with what survived.
     public func restart(faults: FaultPlan = FaultPlan()) {
-        state.withLock { $0.restart(faults: faults) }
+        disk.state.withLock { $0.restart(faults: faults) }
     }
 
     /// The bytes of every file as they are now, for byte scans and for planting damage.
     public func contents() -> [String: [UInt8]] {
-        state.withLock { state in
+        disk.state.withLock { state in
             Dictionary(uniqueKeysWithValues: state.names.map { ($0.key.description, state.inodes[$0.value]?.bytes ?? []) })
         }
     }
 
     /// Replaces a file's bytes behind the program's back, as a bad disk would.
     public func damage(_ path: RelativePath, _ change: (inout [UInt8]) -> Void) {
-        state.withLock { state in
+        disk.state.withLock { state in
             guard let number = state.names[path], var inode = state.inodes[number] else { return }
             change(&inode.bytes)
             inode.durable = inode.bytes
@@ -133,14 +158,17 @@ public final class SimulatedFileSystem: FileSystem {
     public func absolutePath(_ path: RelativePath) -> String? { nil }
 
     fileprivate func unlock(_ path: RelativePath, epoch: Int) {
-        state.withLock { if $0.epoch == epoch { $0.locks.remove(path) } }
+        disk.state.withLock { if $0.epoch == epoch { $0.locks.remove(path) } }
     }
 
     fileprivate func perform<Result: Sendable>(
         _ body: (inout State) throws(FileError) -> Result
     ) throws(FileError) -> Result {
         // The lock's closure cannot carry a typed error out, so the outcome leaves as a value.
-        let outcome: Swift.Result<Result, FileError> = state.withLock { state in
+        let outcome: Swift.Result<Result, FileError> = disk.state.withLock { state in
+            if let process, process != state.epoch {
+                return .failure(FileError(.failed, operation: "reach", path: "files of a process that has ended"))
+            }
             if state.hasCrashed { return .failure(FileError(.failed, operation: "reach", path: "the crashed machine")) }
             do throws(FileError) { return .success(try body(&state)) } catch { return .failure(error) }
         }
@@ -161,6 +189,16 @@ public struct FaultPlan: Sendable {
         self.crashAt = crashAt
         self.failingSyncs = failingSyncs
         self.fullWrites = fullWrites
+    }
+}
+
+/// One disk, which the processes of a simulation share.
+private final class SimulatedDisk: Sendable {
+    /// Guards all state.
+    let state: Mutex<State>
+
+    init(_ state: State) {
+        self.state = Mutex(state)
     }
 }
 
@@ -230,6 +268,8 @@ private struct State {
     var operationCount = 0
     var syncCount = 0
     var writeCount = 0
+    var failedSyncs: [String] = []
+    var fullWriteCount = 0
     var hasCrashed = false
     private var crashesAtEnd = false
 
@@ -281,13 +321,19 @@ private struct State {
         }
         let reachable = Set(names.values)
         inodes = inodes.filter { reachable.contains($0.key) }
-        locks = []
-        epoch += 1
+        endProcesses(faults: faults)
+    }
+
+    mutating func endProcesses(faults: FaultPlan) {
         hasCrashed = false
         crashesAtEnd = false
+        locks = []
+        epoch += 1
         operationCount = 0
         syncCount = 0
         writeCount = 0
+        failedSyncs = []
+        fullWriteCount = 0
         self.faults = faults
     }
 
@@ -338,6 +384,7 @@ private struct SimulatedFile: File {
                 isFull = true
                 room = max(0, bytes.count - (used + growth - state.capacity))
             }
+            if isFull { state.fullWriteCount += 1 }
             let written = isFull ? Array(bytes.prefix(Int.random(in: 0...room, using: &state.random))) : bytes
             if !written.isEmpty {
                 let change = Inode.Change.write(offset: offset, bytes: written)
@@ -357,10 +404,12 @@ private struct SimulatedFile: File {
             if state.faults.failingSyncs.contains(number) {
                 // The kernel marks the pages clean: a later sync succeeds and the bytes are still not on the disk.
                 state.inodes[inode]?.pending = []
+                state.failedSyncs.append(path.description)
                 throw FileError(.failed, operation: "sync", path: path.description)
             }
             // Only what is pending: bytes that a failed sync lost do not become durable by a later one.
-            if var file = state.inodes[inode] {
+            // Taken out, so that its bytes are changed where they are.
+            if var file = state.inodes.removeValue(forKey: inode) {
                 for change in file.pending { Inode.apply(change, to: &file.durable) }
                 file.pending = []
                 state.inodes[inode] = file

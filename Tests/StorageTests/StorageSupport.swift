@@ -42,3 +42,12 @@ private final class Outcome: Sendable {
     let failure = Mutex<(any Error)?>(nil)
     let end = DispatchSemaphore(value: 0)
 }
+
+/// Counts from 1.
+final class Counter {
+    private var count = 0
+    func next() -> Int {
+        count += 1
+        return count
+    }
+}

@@ -118,6 +118,25 @@ struct SimulatedCrashTests {
         _ = try files.list(.root)
     }
 
+    @Test("a killed process reaches nothing any more; the next sees what was not synced, until the power goes")
+    func killedProcess() throws {
+        let files = SimulatedFileSystem(seed: 5)
+        let first = files.newProcess()
+        let file = try first.open(.root / "a", .write)
+        try files.syncFolder(.root)
+        try file.write([1, 2, 3], at: 0)
+        #expect(try first.lock(.root / "lock") != nil)
+        files.killProcesses()
+        #expect(throws: FileError.self) { try file.write([9], at: 0) }
+        #expect(throws: FileError.self) { try file.sync() }
+        #expect(throws: FileError.self) { try first.remove(.root / "a") }
+        let second = files.newProcess()
+        #expect(try second.open(.root / "a", .read).read(at: 0, count: 9) == [1, 2, 3])
+        #expect(try second.lock(.root / "lock") != nil)
+        files.restart()
+        #expect(throws: FileError.self) { try second.list(.root) }
+    }
+
     @Test("a full disk refuses, and takes bytes again when there is room")
     func fullDisk() throws {
         let files = SimulatedFileSystem(seed: 1, capacity: 10)

@@ -75,6 +75,12 @@ extension DatabaseError {
             hint: "check that its folder exists and that this user may write there")
     }
 
+    static func noWriteAheadLog(path: String) -> Self {
+        Self(
+            .failed, "the database '\(path)' could not be put into write-ahead mode: its disk failed",
+            hint: "check the disk, then restart")
+    }
+
     static func foreign(path: String, found: Int64) -> Self {
         Self(
             .foreign, "the file '\(path)' is a database of another program (application id \(found))",

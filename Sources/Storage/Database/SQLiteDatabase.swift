@@ -1,14 +1,17 @@
 internal import Foundation
 internal import GRDB
+internal import GRDBSQLite
 public import MartletFrames
+public import MartletWorld
 internal import Synchronization
 
 /// The embedded SQL database: one SQLite file in write-ahead mode, every commit synced before it is acknowledged.
 ///
 /// One writer at a time, any number of readers beside it. GRDB is the driver and stays behind this type.
 ///
-/// SQLite does its own file operations, so this store takes the absolute path of a folder rather than a
-/// `World`'s file system: the one exception to the rule that files are reached through `World` alone.
+/// On a disk SQLite does its own file operations, below the absolute path of a folder: the one exception to the rule
+/// that files are reached through `World` alone. Over a world whose files are on no disk, such as a simulated one, the
+/// same engine reaches them through ``WorldVFS``.
 public final class SQLiteDatabase: Database {
     /// What a database is opened with.
     public struct Options: Sendable {
@@ -18,11 +21,16 @@ public final class SQLiteDatabase: Database {
         public var maximumReaders: Int
         /// The most pages of 4 KiB that the file may grow to; nil for SQLite's own limit.
         public var maximumPages: Int?
+        /// Pages of the write-ahead log after which a commit copies them into the file.
+        public var checkpointPages: Int
 
-        public init(busyTimeoutSeconds: Double = 5, maximumReaders: Int = 4, maximumPages: Int? = nil) {
+        public init(
+            busyTimeoutSeconds: Double = 5, maximumReaders: Int = 4, maximumPages: Int? = nil, checkpointPages: Int = 1_000
+        ) {
             self.busyTimeoutSeconds = busyTimeoutSeconds
             self.maximumReaders = maximumReaders
             self.maximumPages = maximumPages
+            self.checkpointPages = checkpointPages
         }
     }
 
@@ -33,23 +41,48 @@ public final class SQLiteDatabase: Database {
 
     private let path: String
     private let pool: DatabasePool
+    /// How SQLite reaches the files, which is registered as long as this stands; nil for its own way to a disk.
+    private let vfs: WorldVFS?
     /// Why writes stopped; nil while they go on.
     private let stopCause = Mutex<String?>(nil)
 
     /// Opens the database in a folder that exists, creating the file if there is none.
     ///
     /// - Throws: `foreign` or `newerSchema` for a file that is not ours to touch, which is left as it was.
-    public init(folder: String, name: String = "martlet.sqlite", options: Options = Options()) throws(DatabaseError) {
+    public convenience init(folder: String, name: String = "martlet.sqlite", options: Options = Options())
+        throws(DatabaseError)
+    {
         precondition(folder.hasPrefix("/"), "the folder is absolute")
-        precondition(options.maximumReaders > 0 && options.busyTimeoutSeconds >= 0)
-        path = folder + "/" + name
+        try self.init(path: folder + "/" + name, shown: folder + "/" + name, vfs: nil, options)
+    }
+
+    /// Opens the database in a folder of a world, through the world's own files.
+    ///
+    /// Whoever opens it holds the lock of the project: connections of two processes would not see each other's locks.
+    ///
+    /// - Throws: as ``init(folder:name:options:)``; `unavailable` if this SQLite was built without file names in the
+    ///   form of an address.
+    public convenience init(in world: World, folder: RelativePath, options: Options = Options()) throws(DatabaseError) {
+        guard sqlite3_compileoption_used("USE_URI") != 0 else {
+            throw .unavailable(path: "\(folder)", reason: "SQLite was built without SQLITE_USE_URI")
+        }
+        let name = "martlet.sqlite"
+        let vfs = try WorldVFS(world: world, folder: folder)
+        try self.init(path: "file:\(name)?vfs=\(vfs.name)", shown: "\(folder)/\(name)", vfs: vfs, options)
+    }
+
+    private init(path: String, shown: String, vfs: WorldVFS?, _ options: Options) throws(DatabaseError) {
+        precondition(options.maximumReaders > 0 && options.busyTimeoutSeconds >= 0 && options.checkpointPages > 0)
+        self.path = shown
+        self.vfs = vfs
         do {
-            try Self.refuseForeign(path)
-            pool = try DatabasePool(path: path, configuration: Self.configuration(options))
+            try Self.refuseForeign(path, shown: shown)
+            pool = try DatabasePool(path: path, configuration: Self.configuration(options, isOverWorld: vfs != nil))
             // GRDB sets `synchronous = NORMAL` when it turns write-ahead mode on, which would lose the last
             // acknowledged commits at a power cut.
             try pool.writeWithoutTransaction { connection in
-                try connection.execute(sql: "PRAGMA synchronous = FULL")
+                try connection.execute(
+                    sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(options.checkpointPages)")
                 if let pages = options.maximumPages {
                     try connection.execute(sql: "PRAGMA max_page_count = \(pages)")
                 }
@@ -66,13 +99,28 @@ public final class SQLiteDatabase: Database {
                             """)
                 }
             }
+            // A process that was stopped before its sync leaves commits that can be read and are not on the disk. Copied into
+            // the file, which is synced, they are; nothing that was read before may be gone after a power cut.
+            let frames = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate).walFrameCount }
+            // SQLite says "wal" before it commits the switch to it, and the driver asks no further; if that commit failed, the
+            // commits to come would lose their durability with the name of a journal.
+            guard frames >= 0 else { throw DatabaseError.noWriteAheadLog(path: shown) }
         } catch let error as DatabaseError {
             throw error
         } catch {
             let found = SQLiteTransaction.translated(error)
             guard found.code == .unavailable || found.code == .statement else { throw found }
-            throw .unavailable(path: path, reason: found.message)
+            throw .unavailable(path: shown, reason: found.message)
         }
+    }
+
+    /// Copies the write-ahead log into the file and lets both go; nothing can be read or written after it.
+    ///
+    /// - Throws: `failed` if that could not be done; the next opening makes up for it.
+    public func close() throws(DatabaseError) {
+        // The writer is to be the last to close, since a reader copies nothing.
+        pool.invalidateReadOnlyConnections()
+        do { try pool.close() } catch { throw SQLiteTransaction.translated(error) }
     }
 
     public func migrate(_ migrations: [Migration], at time: Timestamp) throws(DatabaseError) {
@@ -140,14 +188,19 @@ public final class SQLiteDatabase: Database {
     }
 
     /// Looks at a file before anything is written to it.
-    private static func refuseForeign(_ path: String) throws {
+    ///
+    /// - Parameter isReadOnly: false to let SQLite take back a transaction that a crash cut off, as every program that
+    ///   opens the file must: without that nothing can be read. A crash while the file is made leaves such a one.
+    private static func refuseForeign(_ path: String, shown: String, isReadOnly: Bool = true) throws {
         var configuration = Configuration()
-        configuration.readonly = true
+        configuration.readonly = isReadOnly
         let queue: DatabaseQueue
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
-        } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+        } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_CANTOPEN && isReadOnly {
             return  // There is none yet; whatever else is wrong shows when it is created.
+        } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_READONLY && isReadOnly {
+            return try refuseForeign(path, shown: shown, isReadOnly: false)
         }
         defer { try? queue.close() }
         try queue.read { connection in
@@ -157,15 +210,15 @@ public final class SQLiteDatabase: Database {
                 try Int64.fetchOne(
                     connection, sql: "SELECT COUNT(*) FROM sqlite_master WHERE name <> 'martlet_migrations'") ?? 0
             guard application == applicationID || (application == 0 && objects == 0) else {
-                throw DatabaseError.foreign(path: path, found: application)
+                throw DatabaseError.foreign(path: shown, found: application)
             }
             guard layout <= Self.layout else {
-                throw DatabaseError.newerLayout(path: path, found: layout, known: Self.layout)
+                throw DatabaseError.newerLayout(path: shown, found: layout, known: Self.layout)
             }
         }
     }
 
-    private static func configuration(_ options: Options) -> Configuration {
+    private static func configuration(_ options: Options, isOverWorld: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(options.busyTimeoutSeconds)
@@ -174,8 +227,11 @@ public final class SQLiteDatabase: Database {
         configuration.prepareDatabase { connection in
             try connection.execute(
                 sql:
-                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA fullfsync = ON; PRAGMA synchronous = FULL"
-            )
+                    """
+                    PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA fullfsync = ON; PRAGMA synchronous = FULL
+                    """)
+            // Temporary files have no name, and so no place among a world's files.
+            if isOverWorld { try connection.execute(sql: "PRAGMA temp_store = MEMORY") }
         }
         return configuration
     }

@@ -76,11 +76,11 @@ final class PseudonymLog: Sendable {
         var loaded: [PseudonymSpace: PseudonymTable] = [:]
         var offset = Self.headerSize
         var number: UInt64 = 0
+        var last: (offset: Int, bytes: [UInt8])?
         while offset < size {
-            guard let length = try Self.boxLength(in: file, at: offset, number: number, size: size),
-                let opened = Self.opened(
-                    try file.read(at: offset, count: Self.recordHeaderSize + length), fileID: fileID, key: key)
-            else {
+            let length = try Self.boxLength(in: file, at: offset, number: number, size: size)
+            let record = try length.map { try file.read(at: offset, count: Self.recordHeaderSize + $0) }
+            guard let record, let opened = Self.opened(record, fileID: fileID, key: key) else {
                 if let later = try Self.laterRecord(in: file, after: offset, number: number, size: size) {
                     throw VaultError.damaged(
                         path, at: offset, "record \(number) does not open, and another follows at byte \(later)")
@@ -96,9 +96,17 @@ final class PseudonymLog: Sendable {
             } catch let kind as UnknownKind {
                 throw VaultError.newerFormat(path, found: Int(kind.kind), known: Int(Self.assigned))
             }
-            offset += Self.recordHeaderSize + length
+            last = (offset, record)
+            offset += record.count
             number += 1
         }
+        // Whoever wrote it may have been stopped before the sync, or the sync may have failed: then the last record is to be
+        // read and is not on the disk. Written again, it is before its pseudonyms are given out; and so is the file's name.
+        if let last {
+            try file.write(last.bytes, at: last.offset)
+            try file.sync()
+        }
+        try world.files.syncFolder(path.parent)
         writer = Mutex(Writer(file: file, end: offset, nextNumber: number))
         tables = Mutex(loaded)
     }

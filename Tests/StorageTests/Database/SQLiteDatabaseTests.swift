@@ -190,11 +190,3 @@ struct SQLiteDatabaseTests {
         #expect(type?.message == "column 'name' holds text where Int64 was asked for")
     }
 }
-
-private final class Counter {
-    private var count = 0
-    func next() -> Int {
-        count += 1
-        return count
-    }
-}

@@ -19,6 +19,25 @@ struct VaultTests {
         return storage
     }
 
+    @Test("a pseudonym that is given out is on the disk, though who made it was killed before the sync, or the sync failed")
+    func killedBeforeSync() throws {
+        var faults = (0..<40).map { FaultPlan(crashAt: $0) }
+        faults += (0..<8).map { FaultPlan(failingSyncs: [$0]) }
+        for (number, plan) in faults.enumerated() {
+            let files = SimulatedFileSystem(seed: UInt64(number), faults: plan)
+            func open(_ seed: UInt64) throws -> Vault { try Vault(in: Self.world(files.newProcess(), seed: seed), folder: Self.folder) }
+            for (seed, name) in ["ann", "bob"].enumerated() {
+                // One process for each, since one that met a failed sync gives out no more.
+                _ = try? open(UInt64(seed)).pseudonyms(for: Self.texts([name]), in: Self.space, creating: true)
+            }
+            files.killProcesses()
+            let given = try open(3).pseudonyms(for: Self.texts(["ann", "bob"]), in: Self.space, creating: false)
+            files.restart()
+            let kept = try open(4).pseudonyms(for: Self.texts(["ann", "bob"]), in: Self.space, creating: false)
+            #expect(kept == given, "\(plan)")
+        }
+    }
+
     @Test("an identifier keeps its pseudonym, in its space, across restarts")
     func pseudonyms() throws {
         let files = SimulatedFileSystem(seed: 1)
@@ -155,7 +174,8 @@ struct VaultTests {
             let vault = try Vault(in: Self.world(files), folder: Self.folder)
             known = try vault.pseudonyms(for: Self.texts(["ann"]), in: Self.space, creating: true)
         }
-        files.restart(faults: FaultPlan(failingSyncs: [0]))
+        // The first sync is that of the start.
+        files.restart(faults: FaultPlan(failingSyncs: [1]))
         let vault = try Vault(in: Self.world(files), folder: Self.folder)
         let failed = failure(VaultError.self) { try vault.pseudonyms(for: Self.texts(["bob"]), in: Self.space, creating: true) }
         #expect(failed?.code == .failed)
