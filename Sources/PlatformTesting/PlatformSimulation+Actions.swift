@@ -240,10 +240,12 @@ extension PlatformSimulation {
                 return (champion == nil && code == .unavailable) || (isConflict && code == .conflict)
             }
         ) { platform in
-            let bytes: [UInt8] = try await withCheckedThrowingContinuation { continuation in
-                platform.predict("risk", body: body.serialized(), requestID: nil, scope: scope) { continuation.resume(with: $0) }
+            let answer: PredictionAnswer = try await withCheckedThrowingContinuation { continuation in
+                platform.predict("risk", [PredictionCall(body: body.serialized(), scope: scope)]) { results in
+                    for (_, result) in results { continuation.resume(with: result) }
+                }
             }
-            return try JSONValue(parsing: bytes, lengthLimit: 1 << 20)
+            return try JSONValue(parsing: answer.body, lengthLimit: 1 << 20)
         }
         guard let answer else { return }
         guard let champion, !isConflict, let id = answer["prediction_id"]?.string, let output = answer["output"]?.double,
