@@ -63,9 +63,10 @@ serve() { # whole | stream
     rm -rf "$folder/fraud" && cp -r "$here/Examples/fraud" "$folder/fraud" && cd "$folder/fraud"
     [ "$1" = whole ] || rm -r features models endpoints
     "$MARTLET" apply >/dev/null
+    rm -f "$folder/out"
     "$MARTLET" up --port 0 > "$folder/out" 2> "$folder/log" &
     server=$!
-    until url=$(sed -n 's/^serving .* at \(http[^ ]*\)$/\1/p' "$folder/out") && [ -n "$url" ]; do sleep 0.1; done
+    until url=$(sed -n 's/^serving .* at \(http[^ ]*\)$/\1/p' "$folder/out" 2>/dev/null) && [ -n "$url" ]; do sleep 0.1; done
     token=$("$MARTLET" token create --role engineer --name bench 2>/dev/null)
 }
 measure() { # TARGET CONNECTIONS ARGUMENTS...
