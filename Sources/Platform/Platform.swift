@@ -34,7 +34,7 @@ public final class Platform: Sendable {
         /// Rows of one answer.
         public var pageRows = 10_000
         /// Predictions answered before they are recorded that may be under way.
-        public var lateRecords = 4_096
+        public var lateRecords = 16_384
         /// How the SQL database is opened.
         public var database = SQLiteDatabase.Options()
         /// The limits of the event log.

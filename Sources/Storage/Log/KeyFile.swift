@@ -43,7 +43,7 @@ struct KeyFile: Sendable {
     /// The bytes of the key file of a segment.
     static func encode(_ table: KeyTable, of segment: SegmentCatalog) -> [UInt8] {
         let states = table.sorted()
-        let changed = states.compactMap { key, slot in
+        let changed = table.isOriginal ? [] : states.compactMap { key, slot in
             let state = table.state(at: slot)
             return state.originalPayload == state.payload ? nil : (key: key, payload: state.originalPayload)
         }
@@ -67,7 +67,10 @@ struct KeyFile: Sendable {
             let offset = writer.count
             for (key, slot) in states[start..<min(start + Table.keys.perPage, states.count)] {
                 let state = table.state(at: slot)
-                for word in [key.high, key.low, state.payload.high, state.payload.low] { writer.write(fixed: word) }
+                writer.write(fixed: key.high)
+                writer.write(fixed: key.low)
+                writer.write(fixed: state.payload.high)
+                writer.write(fixed: state.payload.low)
                 writer.write(fixed: UInt32(state.position - segment.header.firstPosition))
                 writer.write(state.kind.rawValue)
             }

@@ -59,6 +59,9 @@ struct KeyTable: Sendable {
         return true
     }
 
+    /// Whether every key still has the payload of its first version.
+    var isOriginal: Bool { originals.isEmpty }
+
     /// Every key with its state, in no order.
     func forEach(_ body: (Fingerprint, KeyState) -> Void) {
         for slot in slots.indices where slots[slot].key != .none { body(slots[slot].key, state(at: slot)) }
