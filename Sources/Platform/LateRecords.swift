@@ -17,33 +17,57 @@ import Synchronization
 import MartletTraining
 import MartletWorld
 
-/// Counts the records of predictions that were answered before being durable, and bounds them.
+/// Counts the records of predictions that were answered before being durable, and bounds what a crash can lose of them.
+///
+/// While the oldest of them has waited longer than the bound, or too many wait, nothing more is answered early. So what a
+/// crash loses was answered within one stretch of that length.
 final class LateRecords: Sendable {
+    private struct Entry {
+        var count: Int
+        var since: UInt64
+    }
+
     private struct State {
+        /// Oldest first: the log stores them in the order in which they came.
+        var entries: [Entry] = []
         var underWay = 0
         var failures = 0
         var lastFailure: String?
     }
 
     private let limit: Int
+    /// How long a record may wait while others are still answered before being durable.
+    let boundMilliseconds: Int
     /// Guards the counts.
     private let state = Mutex(State())
 
-    init(limit: Int) {
+    init(limit: Int, boundMilliseconds: Int) {
         self.limit = limit
+        self.boundMilliseconds = boundMilliseconds
     }
 
-    /// Whether so many more may be under way; any number may while there are none.
-    func enter(_ count: Int) -> Bool {
+    /// Whether so many more may be answered before they are durable; any number may while none waits.
+    ///
+    /// - Parameter now: nanoseconds of the monotonic clock.
+    func enter(_ count: Int, now: UInt64) -> Bool {
         state.withLock { state in
-            guard state.underWay == 0 || state.underWay + count <= limit else { return false }
+            if let oldest = state.entries.first {
+                let isOld = now > oldest.since && now - oldest.since > UInt64(boundMilliseconds) * 1_000_000
+                guard !isOld, state.underWay + count <= limit else { return false }
+            }
+            state.entries.append(Entry(count: count, since: now))
             state.underWay += count
             return true
         }
     }
 
+    /// Records that entered together are durable, or lost.
     func leave(_ count: Int) {
-        state.withLock { $0.underWay -= count }
+        state.withLock { state in
+            state.underWay -= count
+            // Two threads may have come to the log in another order than here; then one of the same size stands near.
+            if let index = state.entries.firstIndex(where: { $0.count == count }) { state.entries.remove(at: index) }
+        }
     }
 
     func failed(_ reason: String, count: Int) {

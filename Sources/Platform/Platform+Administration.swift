@@ -211,7 +211,7 @@ extension Platform {
         await check("late records") {
             let (count, last) = lateRecords.failures
             guard count == 0 else { throw PlatformError(.damaged, "\(count) predictions were answered and not recorded; the last: \(last ?? "")") }
-            return "none was lost"
+            return "none was lost; a crash can lose those of \(lateRecords.boundMilliseconds) ms, of endpoints with 'record: after_answer'"
         }
         await check("xgboost") { "\(try XGBoostLibrary.open())" }
         return found

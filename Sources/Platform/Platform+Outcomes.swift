@@ -19,7 +19,8 @@ import MartletWorld
 extension Platform {
     /// Takes what became known of events and predictions: fills the late field, as a record of its own.
     ///
-    /// Each item is `{"prediction_id" or "stream" + "unique", "label", "field"?, "time"?}`. Items that cannot be taken are
+    /// Each item is `{"prediction_id" or "stream" + "unique", "label", "field"?, "time"?}`; `time` says when it became known,
+    /// if that was not now, and counts as no earlier than its event became known. Items that cannot be taken are
     /// answered with why; the others are stored. Memory and time are bounded by the item limit.
     public func takeOutcomes(_ body: JSONValue, itemLimit: Int = 10_000, scope: Scope) async throws -> JSONValue {
         try scope.require(.outcomesWrite, on: .project(project))
@@ -53,7 +54,13 @@ extension Platform {
                 .invalid, "unknown member '\(key.prefix(60))'\(NearestMatch.of(key, in: Self.keys).map { "; did you mean '\($0)'?" } ?? "")")
         }
         guard let label = object["label"] else { throw PlatformError(.invalid, "an outcome has a 'label'") }
-        if let id = object["prediction_id"]?.string { return try await self.label(prediction: id, label) }
+        let known = try knownTime(object["time"])
+        if let id = object["prediction_id"]?.string {
+            for other in ["stream", "unique", "field"] where object[other] != nil {
+                throw PlatformError(.invalid, "an outcome with a 'prediction_id' has no '\(other)': its event is found by the prediction")
+            }
+            return try await self.label(prediction: id, label, known: known)
+        }
         guard let name = object["stream"]?.string, let unique = object["unique"] else {
             throw PlatformError(.invalid, "an outcome names a 'prediction_id', or a 'stream' and a 'unique' key")
         }
@@ -64,11 +71,23 @@ extension Platform {
         else {
             throw PlatformError(.invalid, "stream '\(name)' has \(late.count) late fields: name one as 'field'")
         }
-        return try await fill(field, label, key, stream)
+        return try await fill(field, label, key, stream, known: known)
+    }
+
+    /// When an outcome became known, in microseconds since 1970; nil for now.
+    private func knownTime(_ json: JSONValue?) throws(PlatformError) -> Int64? {
+        guard let json, !json.isNull else { return nil }
+        guard let time = json.string.flatMap({ Timestamp(rfc3339: $0) }) else {
+            throw PlatformError(.invalid, "'time' should be a time such as 2018-07-25T06:00:00Z, found \(json.kind)")
+        }
+        guard time <= world.clock.now() + .minutes(5) else {
+            throw PlatformError(.invalid, "'time' is \(time), which is to come: an outcome is known when it is sent")
+        }
+        return time.microseconds
     }
 
     /// Labels the event that a prediction was made for; or the prediction itself, if its event is not stored.
-    private func label(prediction id: String, _ label: JSONValue) async throws -> Bool {
+    private func label(prediction id: String, _ label: JSONValue, known: Int64?) async throws -> Bool {
         guard let predictionKey = UUIDv7(id).map(PredictionRecord.key), let state = try await log.current(of: [predictionKey])[0],
             let row = try await log.row(at: state.position), var record = PredictionRecord(row.rows)
         else { throw PlatformError(.notFound, "no prediction has the id '\(id.prefix(60))'") }
@@ -77,19 +96,23 @@ extension Platform {
         }
         let key = stream.fingerprints.keys(of: record.inputs)[0]
         let field = model.label.references.count == 1 ? stream.definition[model.label.references[0]] : nil
-        if let field, key != .none, try await log.current(of: [key])[0] != nil { return try await fill(field, label, key, stream) }
+        if let field, key != .none, try await log.current(of: [key])[0] != nil {
+            return try await fill(field, label, key, stream, known: known)
+        }
         record.outcome = try value(label, field?.type ?? model.label.type)
         let rows = PredictionBatch(record).rows(outcome: record.outcome)
         let dispositions = try await log.append([
             RecordBatch(
                 stream: PredictionRecord.stream(of: record.endpoint), kind: .outcome, rows: rows, eventTimes: [record.time],
-                uniqueKeys: [predictionKey], payloads: [Fingerprint(sha256Of: Array("\(id) \(label)".utf8))],
+                knownTimes: known.map { [max($0, row.knownTimes[0])] }, uniqueKeys: [predictionKey], payloads: [Fingerprint(sha256Of: Array("\(id) \(label)".utf8))],
                 expected: [state.position])
         ])
         return try wasAdded(dispositions[0][0])
     }
 
-    private func fill(_ field: ContractField, _ label: JSONValue, _ key: Fingerprint, _ stream: StreamRuntime) async throws -> Bool {
+    private func fill(
+        _ field: ContractField, _ label: JSONValue, _ key: Fingerprint, _ stream: StreamRuntime, known: Int64?
+    ) async throws -> Bool {
         // Another change may come between reading the event and ending its version; then it is read again.
         for _ in 0..<10 {
             guard let state = try await log.current(of: [key])[0], let stored = try await log.row(at: state.position) else {
@@ -103,7 +126,8 @@ extension Platform {
             let rows = Frame(stored.rows.schema, columns, rowCount: 1)
             let dispositions = try await log.append([
                 RecordBatch(
-                    stream: stream.name, kind: .outcome, rows: rows, eventTimes: stored.eventTimes, uniqueKeys: [key],
+                    stream: stream.name, kind: .outcome, rows: rows, eventTimes: stored.eventTimes,
+                    knownTimes: known.map { [max($0, stored.knownTimes[0])] }, uniqueKeys: [key],
                     payloads: RowFingerprints(stream: stream.name, schema: rows.schema, unique: []).payloads(of: rows),
                     expected: [state.position])
             ])

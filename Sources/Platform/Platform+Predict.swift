@@ -108,7 +108,7 @@ extension Platform {
         } catch { return answer(group.members.map { ($0.call, .failure(error)) }) }
         let count = prepared.batch.count
         // Bounded: while too many records wait to be durable, answers wait for theirs whatever the endpoint says.
-        if endpoint.definition.record == .afterAnswer, lateRecords.enter(count) {
+        if endpoint.definition.record == .afterAnswer, lateRecords.enter(count, now: world.clock.monotonicNanoseconds()) {
             answer(prepared.answers.map { ($0.call, .success($0.answer)) })
             store(prepared, isUrgent: false) { [lateRecords] outcome in
                 if case .failure(let error) = outcome { lateRecords.failed("\(error)", count: count) }

@@ -35,6 +35,8 @@ public final class Platform: Sendable {
         public var pageRows = 10_000
         /// Predictions answered before they are recorded that may be under way.
         public var lateRecords = 16_384
+        /// How long the oldest of them may wait before answers wait for theirs: what a crash can lose.
+        public var lateMilliseconds = 50
         /// How the SQL database is opened.
         public var database = SQLiteDatabase.Options()
         /// The limits of the event log.
@@ -125,7 +127,7 @@ public final class Platform: Sendable {
         tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
-        lateRecords = LateRecords(limit: limits.lateRecords)
+        lateRecords = LateRecords(limit: limits.lateRecords, boundMilliseconds: limits.lateMilliseconds)
         current = Mutex(.nothing)
     }
 

@@ -27,7 +27,7 @@ extension EndpointDefinition {
             .optional(
                 "record", RecordMode.allCases.map { "`\($0.rawValue)`" }.joined(separator: " or "),
                 standard: "`before_answer`",
-                "When the record of a prediction is on disk. `after_answer` is faster, and a crash may lose the last moments' records."
+                "When the record of a prediction is on disk. `after_answer` is faster, and a crash may lose the records of 50 ms."
             ),
             .optional("limits", "map", standard: "the limits' own defaults", "Bounds on what it takes on."),
             .optional("doc", "text", "What it is, for people. No part of its version."),

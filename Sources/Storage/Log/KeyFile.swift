@@ -43,9 +43,12 @@ struct KeyFile: Sendable {
     /// The bytes of the key file of a segment.
     static func encode(_ table: KeyTable, of segment: SegmentCatalog) -> [UInt8] {
         let states = table.sorted()
-        let changed = table.isOriginal ? [] : states.compactMap { key, slot in
-            let state = table.state(at: slot)
-            return state.originalPayload == state.payload ? nil : (key: key, payload: state.originalPayload)
+        var changed: [(key: Fingerprint, payload: Fingerprint)] = []
+        if !table.isOriginal {
+            for (key, slot) in states {
+                let state = table.state(at: slot)
+                if state.originalPayload != state.payload { changed.append((key, state.originalPayload)) }
+            }
         }
         var filter = [UInt64](repeating: 0, count: (states.count * bitsPerKey + 63) / 64)
         for (key, _) in states { forEachBit(of: key, in: filter.count) { filter[$0 >> 6] |= 1 << UInt64($0 & 63) } }
