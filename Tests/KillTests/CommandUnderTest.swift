@@ -17,17 +17,10 @@ struct CommandUnderTest: Sendable {
     /// Runs one command to its end and returns what it printed.
     @discardableResult
     func run(_ arguments: [String], in project: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments + ["--project", project]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw TestFailure("\(arguments) ended with \(process.terminationStatus): \(text)") }
+        let process = try ChildProcess(path, arguments + ["--project", project])
+        let text = String(decoding: process.readToEnd(), as: UTF8.self)
+        let status = process.wait()
+        guard status == 0 else { throw TestFailure("\(arguments) ended with \(status): \(text)") }
         return text
     }
 
@@ -51,26 +44,20 @@ struct TestFailure: Error, CustomStringConvertible {
 ///
 /// Used by one thread at a time.
 final class ServerProcess: @unchecked Sendable {
-    private let process = Process()
-    private let output = Pipe()
+    private let process: ChildProcess
     /// All that it has printed.
     private(set) var printed = Data()
     private(set) var port: UInt16 = 0
 
     /// - Parameter errors: where its standard error goes.
     init(_ command: CommandUnderTest, project: String, errors: FileHandle) throws {
-        process.executableURL = URL(fileURLWithPath: command.path)
-        process.arguments = ["up", "--port", "0", "--project", project]
-        process.standardOutput = output
-        process.standardError = errors
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        process = try ChildProcess(command.path, ["up", "--port", "0", "--project", project], errors: errors)
     }
 
     /// Waits until it has printed its address.
     func waitForAddress() throws {
         while true {
-            let piece = output.fileHandleForReading.availableData
+            let piece = process.read()
             guard !piece.isEmpty else { throw TestFailure("the server ended before it served") }
             printed.append(piece)
             let text = String(decoding: printed, as: UTF8.self)
@@ -84,21 +71,21 @@ final class ServerProcess: @unchecked Sendable {
 
     /// `kill -9`: nothing of it runs from here on.
     func kill() {
-        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.send(SIGKILL)
         end()
     }
 
     /// Asks it to end, and returns its exit status.
     @discardableResult
     func terminate() -> Int32 {
-        Foundation.kill(process.processIdentifier, SIGTERM)
+        process.send(SIGTERM)
         end()
-        return process.terminationStatus
+        return process.wait()
     }
 
     private func end() {
-        process.waitUntilExit()
-        printed.append(output.fileHandleForReading.readDataToEndOfFile())
+        process.wait()
+        printed.append(process.readToEnd())
     }
 }
 

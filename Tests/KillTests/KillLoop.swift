@@ -52,6 +52,7 @@ final class KillLoop: @unchecked Sendable {
             let server = try ServerProcess(command, project: folder.path, errors: errors)
             totals.kills += 1
             if random.chance(15) {
+                // The moment of the kill is what is drawn; nothing is waited for.
                 usleep(UInt32(random.below(80_000)))
                 server.kill()
                 totals.killsWhileStarting += 1
@@ -85,6 +86,7 @@ final class KillLoop: @unchecked Sendable {
                 finished.leave()
             }
         }
+        // As above: how long the server works before it is killed is part of the case.
         usleep(UInt32(random.below(300_000)))
         server.kill()
         board.isStopping.store(true, ordering: .relaxed)

@@ -139,6 +139,7 @@ final class KillLoopPromoter: KillLoopClient, @unchecked Sendable {
         case 409 where !isKnown && !isRollback: possible = [next]
         default: throw TestFailure("release: \(answer.status) \(answer.text)")
         }
+        // Spreads releases over the server's life; nothing is waited for.
         usleep(UInt32(random.below(50_000)))
     }
 }
