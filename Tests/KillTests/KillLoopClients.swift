@@ -119,12 +119,15 @@ final class KillLoopPromoter: KillLoopClient, @unchecked Sendable {
     /// One version, or two while the fate of a release is not known.
     var possible: Set<Int> = [1]
     private(set) var releases = 0
+    /// Whether a promotion is the newest release for certain: two rollbacks in a row may lead to before the first model.
+    private var hasPromoted = false
 
     override func step(_ client: PlainHTTPClient) throws {
         let isKnown = possible.count == 1
         let next = isKnown ? 3 - (possible.first ?? 1) : 1 + random.below(2)
-        let isRollback = isKnown && releases > 0 && random.chance(30)
+        let isRollback = isKnown && hasPromoted && random.chance(30)
         possible = [1, 2]
+        hasPromoted = false
         let answer =
             isRollback
             ? try client.ask("POST", "/api/v1/rollback", Data("{}".utf8))
@@ -134,6 +137,7 @@ final class KillLoopPromoter: KillLoopClient, @unchecked Sendable {
             let aliases = try answer.object()["aliases"] as? [String: [String: Int]]
             guard let version = aliases?["returns"]?["champion"] else { throw TestFailure("a release without its alias: \(answer.text)") }
             possible = [version]
+            hasPromoted = !isRollback
             releases += 1
         // The promotion whose fate was not known had this very version.
         case 409 where !isKnown && !isRollback: possible = [next]
