@@ -154,6 +154,12 @@ private struct LogSimulation {
                 }
             }
             if let wrong { throw failure(wrong) }
+            // The files of a sealed segment are written at any time after, or not at all before the next is sealed.
+            if let work = writer.indexWork, Int.random(in: 0..<4, using: &random) == 0 { writer.adopt(work.outcome()) }
+            if files.hasCrashed {
+                summary.crashes += 1
+                return
+            }
             if Int.random(in: 0..<25, using: &random) == 0 { try check(&writer) }
             if Int.random(in: 0..<60, using: &random) == 0 {
                 let used = files.contents().values.reduce(0) { $0 + $1.count }

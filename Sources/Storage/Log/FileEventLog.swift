@@ -13,6 +13,10 @@ public final class FileEventLog: EventLog {
     /// The writer runs here and nowhere else. Blocking calls need a thread of their own, not one that tasks share.
     private let writerQueue = DispatchQueue(label: "martlet.log.writer")
     private let readerQueue = DispatchQueue(label: "martlet.log.reader")
+    /// Index and key files are written here, so that appends do not wait for them.
+    private let indexQueue = DispatchQueue(label: "martlet.log.index")
+    /// What `indexQueue` does, or has done and the writer has not yet taken in. Begun and taken in on `writerQueue` only.
+    private let indexing = Mutex(Indexing.none)
     /// Guards the writer. Only `writerQueue` takes it, so it is never contended.
     private let writer: Mutex<LogWriter>
     /// Guards what waits and what readers see; held for moments only.
@@ -174,6 +178,22 @@ public final class FileEventLog: EventLog {
         var bytes: Int
     }
 
+    /// How far the index and key files of the segment that was sealed last are; segments go by their first positions.
+    private enum Indexing: Sendable {
+        case none
+        case running(Int64)
+        case done(Int64, Result<KeyFile, FileError>)
+        /// Also after a failure: then the writer does it itself before it seals the next.
+        case adopted(Int64)
+
+        var segment: Int64? {
+            switch self {
+            case .none: nil
+            case .running(let segment), .done(let segment, _), .adopted(let segment): segment
+            }
+        }
+    }
+
     /// What the writer does about the queue.
     private enum Run: Sendable {
         /// Nothing waits.
@@ -299,12 +319,17 @@ public final class FileEventLog: EventLog {
     }
 
     private func commit(_ group: [Append]) {
-        let (outcome, view, failure) = writer.withLock { writer in
+        if writer.withLock({ $0.awaitsIndex }) { finishIndexing() }
+        let (outcome, view, failure, work) = writer.withLock { writer in
             let outcome = Result<[[[Disposition]]], any Error> { try writer.append(group.map(\.batches)) }
-            return (outcome, writer.view, writer.failure)
+            let work = writer.failure == nil ? writer.indexWork : nil
+            if configuration.indexesApart { return (outcome, writer.view, writer.failure, work) }
+            if let work { writer.adopt(work.outcome()) }
+            return (outcome, writer.view, writer.failure, nil)
         }
         let bytes = group.reduce(0) { $0 + $1.bytes }
         publish(view, failure, freeing: (group.count, bytes))
+        if let work { beginIndexing(work) }
         switch outcome {
         case .success(let answers):
             for (append, answer) in zip(group, answers) { append.done(.success(answer)) }
@@ -313,7 +338,43 @@ public final class FileEventLog: EventLog {
         }
     }
 
+    /// Sets about writing the files of the segment that was sealed last; once for each segment.
+    private func beginIndexing(_ work: IndexWork) {
+        let begins = indexing.withLock { indexing in
+            guard indexing.segment != work.segment else { return false }
+            indexing = .running(work.segment)
+            return true
+        }
+        guard begins else { return }
+        indexQueue.async { [self] in
+            let written = work.outcome()
+            indexing.withLock { $0 = .done(work.segment, written) }
+            writerQueue.async { [self] in adoptIndex() }
+        }
+    }
+
+    /// Waits for the files that are being written, and takes them in.
+    private func finishIndexing() {
+        indexQueue.sync {}
+        adoptIndex()
+    }
+
+    private func adoptIndex() {
+        let written: Result<KeyFile, FileError>? = indexing.withLock { indexing in
+            guard case .done(let segment, let written) = indexing else { return nil }
+            indexing = .adopted(segment)
+            return written
+        }
+        guard let written else { return }
+        let view = writer.withLock { writer in
+            writer.adopt(written)
+            return writer.view
+        }
+        state.withLock { $0.view = view }
+    }
+
     private func finish(_ closers: [CheckedContinuation<Void, any Error>]) {
+        finishIndexing()
         let (outcome, view, failure) = writer.withLock { writer in
             let outcome = Result<Void, any Error> { try writer.close() }
             return (outcome, writer.view, writer.failure)

@@ -10,7 +10,7 @@ import MartletWorld
 ///
 /// Source of the filter: B. Bloom, *Space/time trade-offs in hash coding with allowable errors*, 1970; two hashes stand for
 /// seven as in A. Kirsch, M. Mitzenmacher, *Less hashing, same performance*, 2006.
-struct KeyFile: Sendable {
+package struct KeyFile: Sendable {
     static let pageSize = 4_096
     private static let magic: [UInt8] = Array("MARTLETK".utf8)
     private static let version: UInt32 = 1
@@ -45,13 +45,18 @@ struct KeyFile: Sendable {
         let states = table.sorted()
         var changed: [(key: Fingerprint, payload: Fingerprint)] = []
         if !table.isOriginal {
-            for (key, slot) in states {
-                let state = table.state(at: slot)
+            for (key, number) in states {
+                let state = table.state(at: number)
                 if state.originalPayload != state.payload { changed.append((key, state.originalPayload)) }
             }
         }
         var filter = [UInt64](repeating: 0, count: (states.count * bitsPerKey + 63) / 64)
-        for (key, _) in states { forEachBit(of: key, in: filter.count) { filter[$0 >> 6] |= 1 << UInt64($0 & 63) } }
+        for (key, _) in states {
+            forEachBit(of: key, in: filter.count) { bit in
+                filter[bit >> 6] |= 1 << UInt64(bit & 63)
+                return true
+            }
+        }
 
         var writer = ByteWriter(reserving: states.count * 42 + pageSize)
         writer.write(contentsOf: magic)
@@ -68,8 +73,8 @@ struct KeyFile: Sendable {
         pad(&writer)
         for start in stride(from: 0, to: states.count, by: Table.keys.perPage) {
             let offset = writer.count
-            for (key, slot) in states[start..<min(start + Table.keys.perPage, states.count)] {
-                let state = table.state(at: slot)
+            for (key, number) in states[start..<min(start + Table.keys.perPage, states.count)] {
+                let state = table.state(at: number)
                 writer.write(fixed: key.high)
                 writer.write(fixed: key.low)
                 writer.write(fixed: state.payload.high)
@@ -163,7 +168,8 @@ struct KeyFile: Sendable {
     func mayHold(_ key: Fingerprint) -> Bool {
         var holds = !filter.isEmpty
         Self.forEachBit(of: key, in: filter.count) { bit in
-            if filter[bit >> 6] >> UInt64(bit & 63) & 1 == 0 { holds = false }
+            holds = filter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+            return holds
         }
         return holds
     }
@@ -222,7 +228,8 @@ struct KeyFile: Sendable {
         writer.write(fixed: segment.checksum(at: offset, writer.bytes[offset...]))
     }
 
-    private static func forEachBit(of key: Fingerprint, in words: Int, _ body: (Int) -> Void) {
+    /// Visits the bits of a key until `body` answers false.
+    private static func forEachBit(of key: Fingerprint, in words: Int, _ body: (Int) -> Bool) {
         guard words > 0 else { return }
         func mix(_ word: UInt64) -> UInt64 {
             let once = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -232,7 +239,7 @@ struct KeyFile: Sendable {
         var hash = mix(key.high ^ 0x9E37_79B9_7F4A_7C15 &+ mix(key.low))
         let step = mix(key.low &+ mix(key.high)) | 1
         for _ in 0..<probes {
-            body(Int(hash.multipliedFullWidth(by: UInt64(words * 64)).high))
+            guard body(Int(hash.multipliedFullWidth(by: UInt64(words * 64)).high)) else { return }
             hash = hash &+ step
         }
     }

@@ -18,6 +18,9 @@ public struct LogConfiguration: Hashable, Sendable {
     public var gatherMicroseconds = 2_000
     /// Bytes of one entry of the block index: the unit of reading.
     public var extentBytes = 64 << 10
+    /// Whether the index and key files of a full segment are written beside the appends, on a thread of their own. If not,
+    /// the append that begins the next segment waits for them, so that the order of operations is that of the appends.
+    public var indexesApart = true
     /// Pages of 4 KiB of the key files that are kept in memory.
     public var cachedKeyPages = 1_024
     /// Encoded bytes of the decoded blocks that are kept for reads of single rows.

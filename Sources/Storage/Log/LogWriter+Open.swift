@@ -92,12 +92,12 @@ private struct Opening {
             catalog = nil
         }
         if let catalog, let keys {
-            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: keys))
+            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: .file(keys)))
         } else {
             let (catalog, keys) = try LogWriter.remakeIndexes(
                 of: header, file, in: folder, endPosition: next, after: sealed, world: world, configuration: configuration,
                 pages: &pages)
-            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: keys))
+            sealed.append(SealedSegment(path: paths.segment, file: file, catalog: catalog, keys: .file(keys)))
         }
     }
 

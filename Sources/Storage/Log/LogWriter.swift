@@ -1,6 +1,6 @@
 import MartletBytes
 package import MartletFrames
-import MartletWorld
+package import MartletWorld
 
 /// The event log over files, one step at a time: what the group-committing shell and the simulator both run.
 ///
@@ -77,6 +77,8 @@ package struct LogWriter: Sendable {
     /// Marks the end, so that from now on damage to the last block is told from a torn tail; takes no more appends.
     package mutating func close() throws(LogError) {
         guard failure == nil else { return }
+        // Without these files the next start takes longer, and is as right.
+        do throws(LogError) { try index() } catch where error.code == .full {}
         if core.catalog.lastBlock != nil, !core.catalog.endsWithMark {
             try store(core.prepareMark(ingestTime: world.clock.now().microseconds))
         }
@@ -91,14 +93,16 @@ package struct LogWriter: Sendable {
         while true {
             do throws(LogError) { return try body(&self) } catch {
                 guard let file = error.place?.file, remade.insert(file).inserted,
-                    let index = sealed.firstIndex(where: { "\($0.keys.path)" == file })
+                    let index = sealed.firstIndex(where: { segment in
+                        if case .file(let keys) = segment.keys { "\(keys.path)" == file } else { false }
+                    })
                 else { throw error }
                 pages.removeAll()
                 let segment = sealed[index]
                 let (_, keys) = try Self.remakeIndexes(
                     of: segment.catalog.header, segment.file, in: folder, endPosition: segment.catalog.endPosition,
                     after: Array(sealed[..<index]), world: world, configuration: core.configuration, pages: &pages)
-                sealed[index].keys = keys
+                sealed[index].keys = .file(keys)
             }
         }
     }
@@ -125,22 +129,45 @@ package struct LogWriter: Sendable {
         return error
     }
 
+    // MARK: Sealing
+
+    /// Whether the next append seals the active segment, and the segment before is still to be indexed, which comes first.
+    package var awaitsIndex: Bool { core.isFull && indexWork != nil }
+
+    /// What there is to do for the segment that was sealed last; nil once its index and key files are written.
+    ///
+    /// Until then its keys are in memory, and it is read through should the log be opened. There is one such segment at
+    /// most: the next is sealed only after it.
+    package var indexWork: IndexWork? {
+        guard let last = sealed.last, case .table(let keys) = last.keys else { return nil }
+        return IndexWork(folder: folder, catalog: last.catalog, keys: keys, files: world.files)
+    }
+
+    /// Takes in what the work wrote. The result of work that failed is dropped: it is done again when it must be.
+    package mutating func adopt(_ written: Result<KeyFile, FileError>) {
+        guard let last = sealed.indices.last, case .table = sealed[last].keys, case .success(let keys) = written else { return }
+        sealed[last].keys = .file(keys)
+    }
+
+    /// Writes the files that are still to be written, if any.
+    ///
+    /// - Throws: ``LogError`` `full`, after which it may be tried again; `stopped`, after which it may not.
+    package mutating func index() throws(LogError) {
+        if let failure { throw failure }
+        guard let work = indexWork else { return }
+        do throws(FileError) { adopt(.success(try work.run())) } catch {
+            throw error.kind == .full ? .full(error) : stop(error)
+        }
+    }
+
     /// Seals the active segment and begins the next; a full disk leaves the active one as it is, to be tried again.
     private mutating func roll() throws(LogError) {
+        try index()
         do throws(FileError) {
-            let paths = SegmentPaths(folder, firstPosition: core.catalog.header.firstPosition)
-            try Self.writeIndexes(of: core.catalog, keys: core.keys, to: paths, in: world.files)
-            try world.files.syncFolder(folder)
             let next = core.nextHeader
             let nextPath = SegmentPaths(folder, firstPosition: next.firstPosition).segment
             let nextFile = try Self.createSegment(next, at: nextPath, in: world.files)
-            let keyFile = try world.files.open(paths.keys, .read)
-            var keys: KeyFile?
-            do throws(LogError) { keys = try KeyFile.open(paths.keys, keyFile, for: core.catalog) } catch {
-                throw error.cause ?? FileError(.failed, operation: "read back", path: "\(paths.keys)")
-            }
-            guard let keys else { throw FileError(.failed, operation: "read back", path: "\(paths.keys)") }
-            sealed.append(SealedSegment(path: path, file: file, catalog: core.catalog, keys: keys))
+            sealed.append(SealedSegment(path: path, file: file, catalog: core.catalog, keys: .table(core.keys)))
             path = nextPath
             file = nextFile
             core = LogWriterCore(
@@ -157,7 +184,7 @@ extension LogWriter {
         of key: Fingerprint, in sealed: [SealedSegment], pages: inout GenerationCache<KeyFile.Page, [UInt8]>
     ) throws(LogError) -> KeyState? {
         for segment in sealed.reversed() {
-            if let state = try segment.keys.state(of: key, pages: &pages) { return state }
+            if let state = try segment.state(of: key, pages: &pages) { return state }
         }
         return nil
     }

@@ -1,12 +1,57 @@
 import MartletFrames
-import MartletWorld
+package import MartletWorld
 
-/// A segment that will never change again, with the files that index it.
+/// A segment that will never change again, with what finds a key in it.
 struct SealedSegment: Sendable {
+    /// Where the states of a segment's keys are.
+    enum Keys: Sendable {
+        /// In memory still, until the segment's index and key files are written.
+        case table(KeyTable)
+        case file(KeyFile)
+    }
+
     let path: RelativePath
     let file: any File
     let catalog: SegmentCatalog
-    var keys: KeyFile
+    var keys: Keys
+
+    /// The state of a key at the segment's end; nil if the segment does not hold it.
+    func state(of key: Fingerprint, pages: inout GenerationCache<KeyFile.Page, [UInt8]>) throws(LogError) -> KeyState? {
+        switch keys {
+        case .table(let table): table[key]
+        case .file(let file): try file.state(of: key, pages: &pages)
+        }
+    }
+}
+
+/// The writing of the index and key files of the segment that was sealed last; may run on any thread while the log grows.
+package struct IndexWork: Sendable {
+    let folder: RelativePath
+    let catalog: SegmentCatalog
+    let keys: KeyTable
+    let files: any FileSystem
+
+    /// The first position of the segment.
+    var segment: Int64 { catalog.header.firstPosition }
+
+    /// What ``run()`` comes to, as ``LogWriter/adopt(_:)`` takes it.
+    package func outcome() -> Result<KeyFile, FileError> {
+        do throws(FileError) { return .success(try run()) } catch { return .failure(error) }
+    }
+
+    /// Writes both files whole or not at all, and opens the keys.
+    func run() throws(FileError) -> KeyFile {
+        let paths = SegmentPaths(folder, firstPosition: catalog.header.firstPosition)
+        try LogWriter.writeIndexes(of: catalog, keys: keys, to: paths, in: files)
+        try files.syncFolder(folder)
+        let file = try files.open(paths.keys, .read)
+        var written: KeyFile?
+        do throws(LogError) { written = try KeyFile.open(paths.keys, file, for: catalog) } catch {
+            throw error.cause ?? FileError(.failed, operation: "read back", path: "\(paths.keys)")
+        }
+        guard let written else { throw FileError(.failed, operation: "read back", path: "\(paths.keys)") }
+        return written
+    }
 }
 
 /// The names of a segment's files: its first position in 20 digits, so that names sort as positions do.
