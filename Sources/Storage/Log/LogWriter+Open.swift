@@ -170,12 +170,8 @@ extension LogWriter {
                     paths.segment, at: size,
                     "it ends at position \(catalog.endPosition), and the next segment begins at \(endPosition)")
             }
-            try writeIndexes(of: catalog, keys: table, to: paths, in: world.files)
-            try world.files.syncFolder(folder)
-            guard let keys = try KeyFile.open(paths.keys, try world.files.open(paths.keys, .read), for: catalog) else {
-                throw LogError.damaged(paths.keys, at: 0, "it does not read back as written")
-            }
-            return (catalog, keys)
+            let work = IndexWork(folder: folder, catalog: catalog, keys: table, files: world.files)
+            return (catalog, try work.run())
         } catch let error as LogError { throw error
         } catch let error as FileError { throw .unavailable(error)
         } catch { throw .damaged(paths.segment, at: 0, "\(error)") }

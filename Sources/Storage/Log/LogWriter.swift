@@ -78,7 +78,7 @@ package struct LogWriter: Sendable {
     package mutating func close() throws(LogError) {
         guard failure == nil else { return }
         // Without these files the next start takes longer, and is as right.
-        do throws(LogError) { try index() } catch where error.code == .full {}
+        if let work = indexWork { adopt(work.outcome()) }
         if core.catalog.lastBlock != nil, !core.catalog.endsWithMark {
             try store(core.prepareMark(ingestTime: world.clock.now().microseconds))
         }
@@ -152,7 +152,7 @@ package struct LogWriter: Sendable {
     /// Writes the files that are still to be written, if any.
     ///
     /// - Throws: ``LogError`` `full`, after which it may be tried again; `stopped`, after which it may not.
-    package mutating func index() throws(LogError) {
+    private mutating func index() throws(LogError) {
         if let failure { throw failure }
         guard let work = indexWork else { return }
         do throws(FileError) { adopt(.success(try work.run())) } catch {
@@ -187,25 +187,6 @@ extension LogWriter {
             if let state = try segment.state(of: key, pages: &pages) { return state }
         }
         return nil
-    }
-
-    /// Writes the index and key files of a segment whole or not at all; the caller syncs the folder.
-    static func writeIndexes(
-        of catalog: SegmentCatalog, keys: KeyTable, to paths: SegmentPaths, in files: any FileSystem
-    ) throws(FileError) {
-        for (path, bytes) in [(paths.keys, KeyFile.encode(keys, of: catalog)), (paths.index, catalog.encoded())] {
-            let temporary = SegmentPaths.temporary(path)
-            let file = try files.open(temporary, .write)
-            do throws(FileError) {
-                try file.truncate(to: 0)
-                try file.write(bytes, at: 0)
-                try file.sync()
-            } catch {
-                try? files.remove(temporary)
-                throw error
-            }
-            try files.rename(temporary, to: path)
-        }
     }
 
     /// Makes an empty segment durable, name included.

@@ -1,5 +1,5 @@
 import MartletFrames
-package import MartletWorld
+import MartletWorld
 
 /// A segment that will never change again, with what finds a key in it.
 struct SealedSegment: Sendable {
@@ -21,36 +21,6 @@ struct SealedSegment: Sendable {
         case .table(let table): table[key]
         case .file(let file): try file.state(of: key, pages: &pages)
         }
-    }
-}
-
-/// The writing of the index and key files of the segment that was sealed last; may run on any thread while the log grows.
-package struct IndexWork: Sendable {
-    let folder: RelativePath
-    let catalog: SegmentCatalog
-    let keys: KeyTable
-    let files: any FileSystem
-
-    /// The first position of the segment.
-    var segment: Int64 { catalog.header.firstPosition }
-
-    /// What ``run()`` comes to, as ``LogWriter/adopt(_:)`` takes it.
-    package func outcome() -> Result<KeyFile, FileError> {
-        do throws(FileError) { return .success(try run()) } catch { return .failure(error) }
-    }
-
-    /// Writes both files whole or not at all, and opens the keys.
-    func run() throws(FileError) -> KeyFile {
-        let paths = SegmentPaths(folder, firstPosition: catalog.header.firstPosition)
-        try LogWriter.writeIndexes(of: catalog, keys: keys, to: paths, in: files)
-        try files.syncFolder(folder)
-        let file = try files.open(paths.keys, .read)
-        var written: KeyFile?
-        do throws(LogError) { written = try KeyFile.open(paths.keys, file, for: catalog) } catch {
-            throw error.cause ?? FileError(.failed, operation: "read back", path: "\(paths.keys)")
-        }
-        guard let written else { throw FileError(.failed, operation: "read back", path: "\(paths.keys)") }
-        return written
     }
 }
 
