@@ -38,10 +38,9 @@ extension Frame {
 extension ByteWriter {
     /// Writes 16 bytes each, high word first; the count is not written.
     public mutating func write(fingerprints: [Fingerprint]) {
-        for fingerprint in fingerprints {
-            write(fixed: fingerprint.high)
-            write(fixed: fingerprint.low)
-        }
+        // In one piece: a log of small rows is made of these for the half.
+        let ordered = fingerprints.map { Fingerprint(high: $0.high.littleEndian, low: $0.low.littleEndian) }
+        ordered.withUnsafeBytes { write(contentsOf: $0) }
     }
 }
 

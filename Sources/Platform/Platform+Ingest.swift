@@ -35,6 +35,19 @@ public struct IngestReport: Hashable, Sendable {
 
     public init() {}
 
+    /// Counts what became of rows; those that were refused are counted as dead letters.
+    mutating func count(_ dispositions: [Disposition]) {
+        for disposition in dispositions {
+            switch disposition {
+            case .accepted(let position):
+                accepted += 1
+                self.position = max(self.position, position + 1)
+            case .duplicate: duplicates += 1
+            case .conflict, .unknownKey, .outdated: break
+            }
+        }
+    }
+
     mutating func add(_ other: IngestReport) {
         accepted += other.accepted
         duplicates += other.duplicates
@@ -146,10 +159,15 @@ extension Platform {
             reader.append(plain, isLast: !isOpen)
             plain.removeAll()
             try limits.check(reader)
-            while let rows = try reader.nextRows(limit: limits.ingestRows, arrival: world.clock.now()) {
+            while true {
+                let arrival = world.clock.now()
                 if options.meaning == .events {
+                    guard let parts = try reader.nextParts(
+                        limit: limits.ingestRows, arrival: arrival, partCount: { partedWork.partCount(ofRows: $0, limits) }) else { break }
+                    let rows = await partedWork.map(parts) { $0() }
                     report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
                 } else {
+                    guard let rows = try reader.nextRows(limit: limits.ingestRows, arrival: arrival) else { break }
                     let revised = try await revise(rows, of: stream, options: options)
                     try recordRevision(revised, of: name, meaning: options.meaning, requestID: requestID, scope: scope)
                     report.add(revised)
@@ -168,39 +186,31 @@ extension Platform {
 
     private static let compressedSlice = 32 << 10
 
-    /// Takes rows that were held to the contract through checks, pseudonyms and uniqueness into the log, and folds them.
+    /// Takes rows that were held to the contract through checks, pseudonyms and uniqueness into the log, all in one
+    /// commit, and folds them.
+    ///
+    /// What is a function of the rows alone is done for all parts at once; what is not, in their order.
     func admit(
-        _ parsed: ContractRows, to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
+        _ parsed: [ContractRows], to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
     ) async throws -> IngestReport {
-        let rows = stream.checked(parsed)
         var report = IngestReport()
         report.ignored = ignored
-        for repair in rows.repairs { report.repaired[repair.field, default: 0] += repair.count }
-        var letters = rows.deadLetters
-        if rows.frame.rowCount > 0 {
-            let batch = try eventBatch(rows.frame, of: stream, isHistory: origin.isHistory)
-            let dispositions = try await log.append([batch])[0]
-            for (row, disposition) in dispositions.enumerated() {
-                switch disposition {
-                case .accepted(let position):
-                    report.accepted += 1
-                    report.position = max(report.position, position + 1)
-                case .duplicate: report.duplicates += 1
-                case .conflict, .unknownKey, .outdated:
-                    let fields = stream.contract.unique.joined(separator: ", ")
-                    letters.append(DeadLetter(
-                        place: rows.place(row),
-                        faults: [
-                            DeadLetter.Fault(
-                                .duplicateKeyConflict, field: stream.contract.unique.first,
-                                message: "an event with this \(fields) is stored with another payload; send a correction to change it")
-                        ], raw: Array(rows.raw(row))))
-                }
+        let parts = await partedWork.map(parsed) { stream.checked($0) }
+        for repair in parts.flatMap(\.repairs) { report.repaired[repair.field, default: 0] += repair.count }
+        var letters = parts.flatMap(\.deadLetters)
+        let kept = parts.filter { $0.frame.rowCount > 0 }
+        if !kept.isEmpty {
+            let stored = try kept.map { try pseudonyms.replacing(in: $0.frame, fields: stream.contract.fields, creating: true) }
+            let batches = await partedWork.map(stored) { stream.batch(ofEvents: $0, isHistory: origin.isHistory) }
+            for (rows, dispositions) in zip(kept, try await log.append(batches)) {
+                report.count(dispositions)
+                letters += stream.conflicts(dispositions, in: rows)
             }
             // At once: what is stored is to be read even if the dead letters beside it cannot be kept.
             try await features.catchUp()
         }
         if !letters.isEmpty {
+            letters.sort { DeadLetter.Place.precedes($0.place, $1.place) }
             try database.write { transaction in
                 try deadLetters.add(letters, stream: stream.name, origin: origin, at: world.clock.now(), transaction)
             }
@@ -210,17 +220,10 @@ extension Platform {
         return report
     }
 
-    /// Events as the log takes them: pseudonyms in place of persons, fingerprints, times.
-    func eventBatch(_ rows: Frame, of stream: StreamRuntime, isHistory: Bool) throws -> RecordBatch {
-        let stored = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
-        let eventTimes = stream.eventTimes(of: stored)
-        let delay = stream.contract.delay.microseconds
-        return RecordBatch(
-            stream: stream.name, kind: .event, rows: stored, eventTimes: eventTimes,
-            knownTimes: isHistory ? eventTimes.map { $0 + delay } : nil,
-            uniqueKeys: stream.fingerprints.keys(of: stored), payloads: stream.fingerprints.payloads(of: stored))
-    }
 }
+
+/// Rows that were cut out of an input and are still to be held to the contract, which can be done apart from others.
+typealias UnreadRows = @Sendable () -> ContractRows
 
 /// Cuts plain bytes of any format into batches of rows that were held to a stream's contract.
 struct RowReader {
@@ -296,6 +299,16 @@ struct RowReader {
 
     /// Nil if more bytes are needed, or at the end.
     mutating func nextRows(limit: Int, arrival: Timestamp) throws -> ContractRows? {
+        try nextParts(limit: limit, arrival: arrival, partCount: { _ in 1 })?[0]()
+    }
+
+    /// The next rows in one part or more, to be read side by side; nil if more bytes are needed, or at the end.
+    ///
+    /// - Parameter partCount: into how many parts so many rows are to be split.
+    mutating func nextParts(
+        limit: Int, arrival: Timestamp, partCount: (_ rows: Int) -> Int
+    ) throws -> [UnreadRows]? {
+        let parser = parser
         switch source {
         case .csvStart: return nil
         case .csv(var reader, let delimiter, var columns):
@@ -304,16 +317,20 @@ struct RowReader {
             guard let rows = try reader.nextRows(limit: limit), !rows.isEmpty else { return nil }
             let known = try columns ?? parser.columns(of: reader.header ?? [], ignoringUnknown: options.ignoringUnknown)
             columns = known
-            return parser.parse(rows, columns: known, arrival: arrival)
+            return rows.split(into: partCount(rows.count)).map { part in
+                { parser.parse(part, columns: known, arrival: arrival) }
+            }
         case .lines(var reader):
             source = .json([])
             defer { source = .lines(reader) }
             let lines = reader.nextLines(limit: limit)
-            return lines.isEmpty ? nil : parser.parse(lines, arrival: arrival)
+            if lines.isEmpty { return nil }
+            return lines.split(into: partCount(lines.count)).map { part in { parser.parse(part, arrival: arrival) } }
         case .json(let held):
             guard isLast, !held.isEmpty else { return nil }
             source = .json([])
-            return try parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+            let rows = try parser.parse(jsonBody: held, itemLimit: limit, arrival: arrival)
+            return [{ rows }]
         }
     }
 }

@@ -140,13 +140,10 @@ extension Platform {
             refused = wrong
             return nil
         }
+        rows = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
         var event: RecordBatch?
         if group.appends {
-            let batch = try eventBatch(rows, of: stream, isHistory: false)
-            event = batch
-            rows = batch.rows
-        } else {
-            rows = try pseudonyms.replacing(in: rows, fields: stream.contract.fields, creating: true)
+            event = stream.batch(ofEvents: rows, isHistory: false)
         }
         let batch = try predictions(rows, on: endpoint, actors: kept.map { group.members[$0.member].actor })
         let answers = try self.answers(to: group, kept, batch, endpoint)

@@ -27,6 +27,9 @@ public final class Platform: Sendable {
         public var datasetRows = 20_000_000
         /// Rows read and stored at a time while a file comes in.
         public var ingestRows = 20_000
+        /// Of rows that came in together: how many of them are worth a task, and into how many parts they are split at most.
+        public var ingestPartRows = 400
+        public var ingestParts = 4
         /// Dead letters of one file after which the rest of it is left out.
         public var deadLettersPerFile = 100_000
         /// Bytes of a JSON array of events.
@@ -63,6 +66,7 @@ public final class Platform: Sendable {
     let deadLetters: DeadLetterTable
     let releases = ReleaseTable()
     let versions = VersionTable()
+    let partedWork = PartedWork()
     let runs = RunTable()
     let lateRecords: LateRecords
     /// The lock on the project's folder; nil once it was let go.

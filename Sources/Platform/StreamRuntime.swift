@@ -65,6 +65,33 @@ struct StreamRuntime: Sendable {
         return rows
     }
 
+    /// Events as the log takes them: with fingerprints and times.
+    ///
+    /// - Parameter rows: with pseudonyms in place of persons.
+    func batch(ofEvents rows: Frame, isHistory: Bool) -> RecordBatch {
+        let eventTimes = eventTimes(of: rows)
+        let delay = contract.delay.microseconds
+        return RecordBatch(
+            stream: name, kind: .event, rows: rows, eventTimes: eventTimes,
+            knownTimes: isHistory ? eventTimes.map { $0 + delay } : nil,
+            uniqueKeys: fingerprints.keys(of: rows), payloads: fingerprints.payloads(of: rows))
+    }
+
+    /// The dead letters of the rows that the log refused.
+    func conflicts(_ dispositions: [Disposition], in rows: ContractRows) -> [DeadLetter] {
+        dispositions.indices.compactMap { row in
+            switch dispositions[row] {
+            case .accepted, .duplicate: return nil
+            case .conflict, .unknownKey, .outdated:
+                let fields = contract.unique.joined(separator: ", ")
+                let fault = DeadLetter.Fault(
+                    .duplicateKeyConflict, field: contract.unique.first,
+                    message: "an event with this \(fields) is stored with another payload; send a correction to change it")
+                return DeadLetter(place: rows.place(row), faults: [fault], raw: Array(rows.raw(row)))
+            }
+        }
+    }
+
     /// The event time of each row, microseconds since 1970.
     func eventTimes(of rows: Frame) -> [Int64] {
         guard case .timestamp(let times)? = rows[contract.eventTime]?.storage else { return [] }

@@ -74,8 +74,12 @@ struct PlatformModel {
     /// - Returns: what should be answered, and where it can stop on the way: the events stored and no dead letter yet.
     mutating func admit(_ rows: [Row], variant: Int) -> (report: Report, halfway: PlatformModel) {
         var report = Report()
-        var broken = rows.filter { !Self.keepsContract($0, variant: variant) }
-        for row in rows where Self.keepsContract(row, variant: variant) {
+        var broken: [Row] = []
+        for row in rows {
+            guard Self.keepsContract(row, variant: variant) else {
+                broken.append(row)
+                continue
+            }
             switch append(row) {
             case .accepted: report.accepted += 1
             case .duplicate: report.duplicates += 1

@@ -94,6 +94,7 @@ final class PlatformSimulation {
         var limits = Platform.Limits()
         limits.log.segmentBytes = Int.random(in: 4_000...40_000, using: &random)
         limits.log.indexesApart = false
+        limits.ingestPartRows = 2
         limits.log.segmentRows = Int.random(in: 10...100, using: &random)
         limits.log.extentBytes = 512
         limits.database.checkpointPages = [8, 30, 1_000][Int.random(in: 0..<3, using: &random)]

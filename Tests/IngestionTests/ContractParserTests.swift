@@ -323,6 +323,44 @@ func moment(_ text: String) -> Value {
         #expect(batch.splitting(by: mask, missingPasses: false) { _ in fault }.frame.rowCount == 1)
     }
 
+    /// Rows of a table and of lines, with cells that need unescaping, values that are wrong and rows that cannot be split.
+    private static func mixed(_ count: Int) -> (table: String, lines: String) {
+        var (table, lines) = ("id,at,amount\n", "")
+        for row in 0..<count {
+            table += row % 5 == 4 ? "a,b\n" : "\"i\"\"\(row)\",2018-07-25,\(row % 3 == 2 ? "x" : "\(row)")\n"
+            lines += row % 5 == 4 ? "{\n" : "{\"id\":\"i\\n\(row)\",\"at\":\"2018-07-25\",\"amount\":\(row % 3 == 2 ? "\"x\"" : "\(row)")}\n"
+        }
+        return (table, lines)
+    }
+
+    @Test("rows that are split into parts are the same rows", arguments: [0, 1, 2, 3, 40], [1, 2, 3, 7])
+    func parts(rows count: Int, parts: Int) throws {
+        let parser = try ContractParser(orders)
+        let (table, text) = Self.mixed(count)
+        var csv = CSVReader()
+        csv.append(Array(table.utf8))
+        csv.finish()
+        let rows = try #require(try csv.nextRows(limit: 1_000))
+        let columns = try parser.columns(of: ["id", "at", "amount"])
+        try expectSame(rows.split(into: parts).map { parser.parse($0, columns: columns) }, parser.parse(rows, columns: columns))
+        var reader = LineReader()
+        reader.append(Array(text.utf8))
+        reader.finish()
+        let lines = reader.nextLines(limit: 1_000)
+        try expectSame(lines.split(into: parts).map { parser.parse($0) }, parser.parse(lines))
+    }
+
+    private func expectSame(_ parts: [ContractRows], _ whole: ContractRows) throws {
+        #expect(parts.flatMap(values) == values(whole))
+        var letters = parts.flatMap(\.deadLetters)
+        letters.sort { DeadLetter.Place.precedes($0.place, $1.place) }
+        #expect(letters == whole.deadLetters)
+        let places = parts.flatMap { part in (0..<part.frame.rowCount).map { part.place($0) } }
+        #expect(places == (0..<whole.frame.rowCount).map { whole.place($0) })
+        let raw = parts.flatMap { part in (0..<part.frame.rowCount).map { Array(part.raw($0)) } }
+        #expect(raw == (0..<whole.frame.rowCount).map { Array(whole.raw($0)) })
+    }
+
     @Test("a text beyond the limit is oversized")
     func oversizedValue() throws {
         let parser = try ContractParser(orders, limits: .init(textBytes: 10))

@@ -121,6 +121,10 @@ public struct InputDecoder: ~Copyable {
     public mutating func read(
         _ chunk: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(IngestionError) {
+        if !isDecided, start.isEmpty, chunk.count >= 2 {
+            isDecided = true
+            isGzip = GzipReader.isGzip(chunk)
+        }
         if isDecided { return try pass(chunk, body) }
         start.append(contentsOf: chunk)
         guard start.count >= 2 else { return }

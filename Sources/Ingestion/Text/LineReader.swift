@@ -15,6 +15,15 @@ public struct LineReader: Sendable {
         public var count: Int { ranges.count }
         public var isEmpty: Bool { ranges.isEmpty && rejected.isEmpty }
         public subscript(line: Int) -> ArraySlice<UInt8> { raw[ranges[line]] }
+
+        /// The same lines in parts of about equal length, in order; the rejected are in the first.
+        public func split(into parts: Int) -> [Lines] {
+            (0..<max(1, parts)).map { part in
+                let own = (count * part / parts)..<(count * (part + 1) / parts)
+                return Lines(
+                    raw: raw, ranges: Array(ranges[own]), numbers: Array(numbers[own]), rejected: part == 0 ? rejected : [])
+            }
+        }
     }
 
     private let lineBytes: Int
@@ -46,7 +55,7 @@ public struct LineReader: Sendable {
     }
 
     public mutating func append(_ chunk: [UInt8]) {
-        chunk.withUnsafeBytes { append($0) }
+        if pending.isEmpty, chunk.count < 1 << 31 { pending = chunk } else { chunk.withUnsafeBytes { append($0) } }
     }
 
     /// Says that the input has ended, so that a last line without line end is one.
@@ -93,8 +102,13 @@ public struct LineReader: Sendable {
                 lines.numbers.append(line)
             }
         }
-        lines.raw = Array(pending[base..<start])
-        head = start
+        if base == 0, start == pending.count {
+            swap(&lines.raw, &pending)
+            (head, searched) = (0, 0)
+        } else {
+            lines.raw = Array(pending[base..<start])
+            head = start
+        }
         return lines
     }
 

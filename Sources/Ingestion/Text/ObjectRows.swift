@@ -220,7 +220,8 @@ struct ObjectRows {
 }
 
 extension DeadLetter.Place {
-    static func precedes(_ left: Self, _ right: Self) -> Bool {
+    /// The order of an input.
+    package static func precedes(_ left: Self, _ right: Self) -> Bool {
         switch (left, right) {
         case (.line(let a), .line(let b)), (.item(let a), .item(let b)): a < b
         default: false

@@ -45,6 +45,20 @@ public struct TextRows: Sendable {
         return String(decoding: cell.isUnescaped ? unescaped[range] : raw[range], as: UTF8.self)
     }
 
+    /// The same rows in parts of about equal length, in order; the rejected are in the first.
+    public func split(into parts: Int) -> [TextRows] {
+        (0..<max(1, parts)).map { part in
+            let own = (count * part / parts)..<(count * (part + 1) / parts)
+            var rows = TextRows(width: width, raw: raw)
+            rows.unescaped = unescaped
+            rows.cells = Array(cells[(own.lowerBound * width)..<(own.upperBound * width)])
+            rows.rowRanges = Array(rowRanges[own])
+            rows.places = Array(places[own])
+            if part == 0 { rows.rejected = rejected }
+            return rows
+        }
+    }
+
     public func place(_ row: Int) -> DeadLetter.Place { places[row] }
     public func raw(_ row: Int) -> ArraySlice<UInt8> { raw[rowRanges[row]] }
 }

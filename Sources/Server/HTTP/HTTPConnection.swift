@@ -19,6 +19,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Pieces of a streamed body that may wait for their consumer.
     private static let backlogLimit = 8
+    /// Bytes of a body from which on room is made for it before it comes, and the most of that.
+    private static let bodyRoom = (32 << 10)...(1 << 20)
 
     private let responder: any RequestResponder
     private let thread: RequestThread
@@ -162,11 +164,13 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             if head.headers.contains(name: "content-length") || head.headers.contains(name: "transfer-encoding") { keepsAlive = false }
             write(response, context: context)
         case .collect(let limit, let ticket):
-            if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
-                return refuseTooLarge(limit: limit, context: context)
-            }
+            let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
+            if length > limit { return refuseTooLarge(limit: limit, context: context) }
             inviteBody(head, context)
-            state = .collecting(request, limit: limit, ticket, ByteBuffer())
+            // Room for a long body at once, up to a bound, since who announces much may send nothing.
+            let isLong = length > HTTPConnection.bodyRoom.lowerBound
+            let room = isLong ? context.channel.allocator.buffer(capacity: min(length, HTTPConnection.bodyRoom.upperBound)) : ByteBuffer()
+            state = .collecting(request, limit: limit, ticket, room)
             waitsSince = .now()
         case .stream(let limit, let ticket):
             inviteBody(head, context)
@@ -194,7 +198,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         case .collecting(let request, let limit, let ticket, var collected):
             guard collected.readableBytes + buffer.readableBytes <= limit else { return refuseTooLarge(limit: limit, context: context) }
             state = .ignoringBody
-            if collected.readableBytes == 0 { collected = buffer } else { collected.writeImmutableBuffer(buffer) }
+            // What came in one piece is not copied.
+            if collected.capacity == 0 { collected = buffer } else { collected.writeImmutableBuffer(buffer) }
             state = .collecting(request, limit: limit, ticket, collected)
         case .streaming(let stream, let read, let limit):
             let total = read + buffer.readableBytes

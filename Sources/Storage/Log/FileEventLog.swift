@@ -336,6 +336,7 @@ public final class FileEventLog: EventLog {
         case .failure(let error):
             for append in group { append.done(.failure(error)) }
         }
+        writer.withLock { $0.settle() }
     }
 
     /// Sets about writing the files of the segment that was sealed last; once for each segment.

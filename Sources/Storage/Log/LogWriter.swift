@@ -42,6 +42,7 @@ package struct LogWriter: Sendable {
     /// - Throws: ``LogError`` `full`, after which it may be tried again; `stopped`, after which it may not.
     package mutating func append(_ appends: [[RecordBatch]]) throws(LogError) -> [[[Disposition]]] {
         if let failure { throw failure }
+        core.settle()
         if core.isFull { try roll() }
         let ingestTime = world.clock.now().microseconds
         let prepared = try remakingKeys { writer throws(LogError) in
@@ -56,9 +57,13 @@ package struct LogWriter: Sendable {
         return prepared.dispositions
     }
 
+    /// Does what the last append left to be done after its answer; else the next append does it first.
+    package mutating func settle() { core.settle() }
+
     /// The current versions of keys.
     package mutating func current(of keys: [Fingerprint]) throws(LogError) -> [KeyState?] {
-        try remakingKeys { writer throws(LogError) in
+        core.settle()
+        return try remakingKeys { writer throws(LogError) in
             var states: [KeyState?] = []
             states.reserveCapacity(keys.count)
             for key in keys {
@@ -77,6 +82,7 @@ package struct LogWriter: Sendable {
     /// Marks the end, so that from now on damage to the last block is told from a torn tail; takes no more appends.
     package mutating func close() throws(LogError) {
         guard failure == nil else { return }
+        core.settle()
         // Without these files the next start takes longer, and is as right.
         if let work = indexWork { adopt(work.outcome()) }
         if core.catalog.lastBlock != nil, !core.catalog.endsWithMark {

@@ -7,8 +7,10 @@ import MartletFrames
 struct LogWriterCore: Sendable {
     let configuration: LogConfiguration
     private(set) var catalog: SegmentCatalog
-    /// The keys of the active segment, durable records only.
+    /// The keys of the active segment, durable records only, but for those of the last block until ``settle()``.
     private(set) var keys: KeyTable
+    /// The keys of the last block, if they are still to be taken into the table.
+    private var unsettled: KeyTable?
     private var entryNumbers: [DictionaryEntry: Int]
 
     init(_ catalog: SegmentCatalog, keys: KeyTable, configuration: LogConfiguration) {
@@ -60,10 +62,12 @@ struct LogWriterCore: Sendable {
 
     /// Resolves the rows of several appends in order and builds one block of those that are accepted.
     ///
+    /// - Precondition: the block before is settled.
     /// - Parameter sealed: the state of a key in the sealed segments.
     func prepare(
         _ appends: [[RecordBatch]], ingestTime: Int64, sealed: (Fingerprint) throws(LogError) -> KeyState?
     ) throws(LogError) -> Prepared {
+        precondition(unsettled == nil)
         var touched = KeyTable(
             seed: catalog.header.logHigh, capacity: appends.reduce(0) { $0 + $1.reduce(0) { $0 + $1.rows.rowCount } })
         var builders: [ChunkBuilder] = []
@@ -192,13 +196,21 @@ struct LogWriterCore: Sendable {
             header: header, additions: additions, chunks: chunks.map(\.header), keys: nil)
     }
 
-    /// Takes in a block that is durable now.
+    /// Takes in a block that is durable now; its keys are left for ``settle()``.
     mutating func commit(_ prepared: Prepared) {
         precondition(prepared.offset == catalog.endOffset && prepared.header.sequence == catalog.nextSequence)
+        precondition(unsettled == nil)
         for (index, entry) in prepared.additions.enumerated() { entryNumbers[entry] = catalog.dictionary.count + index }
         catalog.add(
             prepared.header, additions: prepared.additions, chunks: prepared.chunks, extentBytes: configuration.extentBytes)
-        prepared.keys?.forEach { keys[$0] = $1 }
+        unsettled = prepared.keys
+    }
+
+    /// Takes the keys of the last block into the table, which nobody has to wait for who waits for the block.
+    mutating func settle() {
+        guard let touched = unsettled else { return }
+        unsettled = nil
+        touched.forEach { keys[$0] = $1 }
     }
 }
 

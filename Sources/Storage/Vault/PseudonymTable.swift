@@ -74,7 +74,9 @@ struct PseudonymTable {
         let start = identifiers.offsets[row]
         guard identifiers.offsets[row + 1] - start == identifier.count else { return false }
         return identifiers.bytes.withUnsafeBytes { bytes in
-            UnsafeRawBufferPointer(rebasing: bytes[start..<(start + identifier.count)]).elementsEqual(identifier)
+            // A loop over bytes: `elementsEqual` goes through iterators, which is several times slower.
+            for index in 0..<identifier.count where bytes[start + index] != identifier[index] { return false }
+            return true
         }
     }
 
