@@ -16,25 +16,45 @@ import MartletStorage
 import MartletTraining
 import MartletWorld
 
-/// Everything that a release puts in force, compiled and loaded: an immutable value that is replaced as a whole.
-struct InForce: Sendable {
+/// Everything that a release puts in force, compiled and loaded: immutable, and replaced as a whole.
+final class InForce: Sendable {
     /// Nil before the first apply.
-    var release: Release?
-    var source: ProjectSource
-    var project: CheckedProject?
-    var streams: [String: StreamRuntime]
-    var endpoints: [String: EndpointRuntime]
+    let release: Release?
+    let source: ProjectSource
+    let project: CheckedProject?
+    let streams: [String: StreamRuntime]
+    let endpoints: [String: EndpointRuntime]
+
+    init(
+        release: Release?, source: ProjectSource, project: CheckedProject?, streams: [String: StreamRuntime],
+        endpoints: [String: EndpointRuntime]
+    ) {
+        self.release = release
+        self.source = source
+        self.project = project
+        self.streams = streams
+        self.endpoints = endpoints
+    }
 
     static let nothing = InForce(release: nil, source: ProjectSource([]), project: nil, streams: [:], endpoints: [:])
 }
 
 /// An endpoint in force: its definition and the model behind it.
-struct EndpointRuntime: Sendable {
-    var definition: EndpointDefinition
+final class EndpointRuntime: Sendable {
+    let definition: EndpointDefinition
     /// Nil while the alias names no version.
-    var model: ServedModel?
+    let model: ServedModel?
     /// Of the records of predictions that the model made.
-    var layout: PredictionLayout?
+    let layout: PredictionLayout?
+
+    init(_ definition: EndpointDefinition, _ model: ServedModel?) {
+        self.definition = definition
+        self.model = model
+        layout = model.map {
+            PredictionLayout(
+                inputs: $0.stream.schema, features: $0.recipe.schema, outputs: $0.ensemble.outputCount, margins: $0.ensemble.outputCount)
+        }
+    }
 }
 
 extension Platform {
@@ -50,28 +70,25 @@ extension Platform {
     func load(_ release: Release) throws -> InForce {
         let source = try projectSource(release.source)
         let project = try ProjectPlan.check(source)
-        var next = InForce(release: release, source: source, project: project, streams: [:], endpoints: [:])
-        for stream in project.streams { next.streams[stream.name] = try StreamRuntime(stream) }
+        var streams: [String: StreamRuntime] = [:]
+        for stream in project.streams { streams[stream.name] = try StreamRuntime(stream) }
+        var endpoints: [String: EndpointRuntime] = [:]
         var loaded: [String: ServedModel] = [:]
         for endpoint in project.endpoints {
-            var runtime = EndpointRuntime(definition: endpoint, model: nil)
             let number: Int? =
                 switch endpoint.model.version {
                 case .alias(let alias): release.version(of: endpoint.model.model, alias: alias)
                 case .number(let number): Int(number)
                 }
+            var model: ServedModel?
             if let number {
                 let key = "\(endpoint.model.model)@\(number)"
-                let model = try loaded[key] ?? servedModel(endpoint.model.model, number)
+                model = try loaded[key] ?? servedModel(endpoint.model.model, number)
                 loaded[key] = model
-                runtime.model = model
-                runtime.layout = PredictionLayout(
-                    inputs: model.stream.schema, features: model.recipe.schema, outputs: model.ensemble.outputCount,
-                    margins: model.ensemble.outputCount)
             }
-            next.endpoints[endpoint.name] = runtime
+            endpoints[endpoint.name] = EndpointRuntime(endpoint, model)
         }
-        return next
+        return InForce(release: release, source: source, project: project, streams: streams, endpoints: endpoints)
     }
 
     /// The views whose states must be folded: of the definitions in force, of every model behind an alias or an

@@ -17,7 +17,9 @@ import MartletTraining
 import MartletWorld
 
 /// A model version, loaded: its signed package verified, its trees and its recipe ready.
-struct ServedModel: Sendable {
+///
+/// Immutable, and a class so that a request takes one reference and not its twenty.
+final class ServedModel: Sendable {
     let version: ModelVersion
     let manifest: ModelManifest
     let ensemble: TreeEnsemble
@@ -29,6 +31,20 @@ struct ServedModel: Sendable {
     let definition: ModelDefinition
     /// The stream whose rows it judges.
     let stream: StreamRuntime
+
+    init(
+        _ version: ModelVersion, _ package: ModelPackage, definition: ModelDefinition, stream: StreamRuntime, in project: CheckedProject
+    ) throws {
+        self.version = version
+        manifest = package.manifest
+        ensemble = try package.ensemble()
+        encoder = try package.encoder()
+        explainer = TreeSHAP(ensemble)
+        recipe = FeatureRecipe(definition, in: project)
+        self.project = project
+        self.definition = definition
+        self.stream = stream
+    }
 
     /// The margins and outputs of rows of features: `rows × outputCount` each, row by row.
     func score(_ features: Frame) throws(ModelError) -> (margins: [Float], outputs: [Float]) {
@@ -52,11 +68,7 @@ extension Platform {
         guard let definition = project.model(model), let stream = project.stream(definition.source) else {
             throw PlatformError(.damaged, "the definitions that version \(number) of '\(model)' was trained under lack it")
         }
-        let ensemble = try package.ensemble()
-        return ServedModel(
-            version: version, manifest: package.manifest, ensemble: ensemble, encoder: try package.encoder(),
-            explainer: TreeSHAP(ensemble), recipe: FeatureRecipe(definition, in: project), project: project,
-            definition: definition, stream: try StreamRuntime(stream))
+        return try ServedModel(version, package, definition: definition, stream: StreamRuntime(stream), in: project)
     }
 
     /// In a manifest's lineage, the blob that holds the project's files at training.

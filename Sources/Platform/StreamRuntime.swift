@@ -16,8 +16,8 @@ import MartletStorage
 import MartletTraining
 import MartletWorld
 
-/// A stream in force, with all that is compiled once to admit its rows.
-struct StreamRuntime: Sendable {
+/// A stream in force, with all that is compiled once to admit its rows. Immutable; a class as ``ServedModel`` is.
+final class StreamRuntime: Sendable {
     let definition: StreamDefinition
     let parser: ContractParser
     /// For rows that are only asked about, which may leave fields out.

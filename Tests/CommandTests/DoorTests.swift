@@ -108,3 +108,19 @@ struct DoorTests {
         }
     }
 }
+
+@Suite("The last line of what comes in pieces")
+struct LastLineTests {
+    @Test("is found wherever the pieces are cut", arguments: 1...12)
+    func cuts(_ size: Int) {
+        let text = Array("one\ntwo\n\nthree\nfour".utf8)
+        for end in 0...text.count {
+            var line = LastLine()
+            for start in stride(from: 0, to: end, by: size) { line.append(Array(text[start..<min(start + size, end)])) }
+            let whole = text[..<end]
+            let trimmed = whole.last == 0x0A ? whole.dropLast() : whole
+            let expected = trimmed.lastIndex(of: 0x0A).map { trimmed[($0 + 1)...] } ?? trimmed
+            #expect(line.bytes == Array(expected))
+        }
+    }
+}

@@ -95,10 +95,13 @@ final class TestProject {
         var headers = headers.map { (name: $0.0, value: $0.1) }
         if let token { headers.append((name: "authorization", value: "Bearer " + token)) }
         if !headers.contains(where: { $0.name == "host" }) { headers.append((name: "host", value: "localhost:7070")) }
-        return await server.gatekeeper.answer(
+        var response = await server.gatekeeper.answer(
             Request(
                 method: method, segments: parsed?.segments ?? [], query: parsed?.query ?? [], headers: Headers(headers),
                 body: .bytes(Array(body.utf8)), peer: peer ?? (token == nil ? .owner : .network(address: "192.0.2.1"))))
+        response.body = (try? await response.collected(limit: 64 << 20)) ?? []
+        response.rest = nil
+        return response
     }
 
     /// Sends a request as a stranger on the network does.

@@ -11,7 +11,8 @@ struct Predict: AsyncParsableCommand {
             martlet predict returns --inputs '{"amount": 12.5, "buyer_id": "b17"}' --explain
             martlet predict returns --batch tomorrow.csv --output scores.ndjson
 
-            A batch gives one JSON value a row, in the file's order; each is recorded and can be explained and replayed.
+            A batch gives one JSON value a row, in the file's order and while the file is still read; each is recorded and can be
+            explained and replayed.
             """)
 
     @OptionGroup var options: ProjectOptions
@@ -66,14 +67,18 @@ struct Predict: AsyncParsableCommand {
     private func score(_ path: String, _ session: Session) async throws {
         let input = try FileInput(path)
         let ask = Ask(.post, "endpoints", endpoint, "predict", "batch").with("format", try (format ?? input.format()).rawValue)
+        guard let output else {
+            let console = session.console
+            let answer = try await session.upload(ask, from: input, title: nil) { try console.write($0) }
+            return try console.write(answer.rest == nil ? answer.body : [])
+        }
         let start = session.console.clock.monotonicNanoseconds()
-        let lines = try await session.upload(ask, from: input, title: endpoint).body
+        let file = NamedFile(output)
+        let answer = try await session.upload(ask, from: input, title: endpoint) { try file.write($0) }
+        try file.write(answer.rest == nil ? answer.body : [])
         let seconds = Double(session.console.clock.monotonicNanoseconds() - start) / 1e9
-        guard let output else { return try session.console.write(lines) }
-        try writeFile(lines, to: output)
-        let rows = lines.reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }
         session.console.note(
-            "\(endpoint): \(NumberText.counted(Int64(rows), "prediction")) written to '\(output)' in \(NumberText.duration(seconds: seconds))")
+            "\(endpoint): \(NumberText.counted(Int64(file.lines), "prediction")) written to '\(output)' in \(NumberText.duration(seconds: seconds))")
     }
 
     /// A JSON object that stands on the command line.

@@ -81,16 +81,24 @@ struct Session {
     }
 
     /// Sends an input as the body of a request, piece by piece as it is taken, with a progress bar on a terminal.
-    func upload(_ ask: Ask, from input: FileInput, title: String) async throws -> Response {
+    ///
+    /// - Parameters:
+    ///   - title: of the progress bar; nil for none.
+    ///   - write: takes the pieces of an answer that comes in pieces, which it may do while the input is still sent.
+    @discardableResult
+    func upload(
+        _ ask: Ask, from input: FileInput, title: String?, write: @escaping @Sendable (_ piece: [UInt8]) throws -> Void = { _ in }
+    ) async throws -> Response {
         let feeder = BodyFeeder()
         var ask = ask
         ask.body = .stream(feeder.body)
         let sent = ask
-        var progress = console.progress(title, total: input.size)
+        var progress = title.flatMap { console.progress($0, total: input.size) }
         let response = try await withThrowingTaskGroup(of: Response?.self) { group in
             group.addTask {
                 do {
                     let response = try await self.response(sent)
+                    if let rest = response.rest { try await Self.write(response.body, rest, write) }
                     feeder.stop()
                     return response
                 } catch {
@@ -124,5 +132,40 @@ struct Session {
         progress?.clear()
         guard let response else { throw CommandFailure("no_answer", "there was no answer to \(ask.method.rawValue) \(ask.target)") }
         return response
+    }
+
+    /// Writes an answer that comes in pieces. One that breaks off tells why in its last line.
+    private static func write(_ first: [UInt8], _ rest: BodyStream, _ write: (_ piece: [UInt8]) throws -> Void) async throws {
+        var lastLine = LastLine()
+        do {
+            var next: [UInt8]? = first
+            while let piece = next {
+                try write(piece)
+                lastLine.append(piece)
+                next = try await rest.next()
+            }
+        } catch is BodyError {
+            guard let answer = try? JSONValue(parsing: lastLine.bytes), answer["error"] != nil, answer["row"] == nil else {
+                throw CommandFailure("answer_broke_off", "the answer broke off before its end", hint: "the server's log may say why")
+            }
+            throw CommandFailure(status: 500, answer: answer)
+        } catch {
+            rest.abandon()
+            throw error
+        }
+    }
+}
+
+/// The last line of what came so far.
+struct LastLine {
+    private(set) var bytes: [UInt8] = []
+    private var isWhole = false
+
+    mutating func append(_ piece: [UInt8]) {
+        guard let last = piece.last else { return }
+        if isWhole { bytes = [] }
+        isWhole = last == 0x0A
+        let lines = piece.dropLast(isWhole ? 1 : 0)
+        if let start = lines.lastIndex(of: 0x0A) { bytes = Array(lines[(start + 1)...]) } else { bytes += lines }
     }
 }

@@ -23,7 +23,7 @@ extension APIRoutes {
                 "Predicts for every row of a file, plain or gzip: one line a row, in its order.",
                 access: .needs(.predict, on: .thing(.endpoint)), body: .streamed(limit: limits.fileBytes), audit: .recordedInLog,
                 query: [.init("format", "csv, ndjson or json; ndjson if not given")], input: .media("application/octet-stream"),
-                output: .lines(Self.batchShape), handler: .asynchronous(predictBatch)),
+                output: .lines(Self.batchShape), handler: .pieces(type: "application/x-ndjson", predictBatch)),
             Route(
                 "predictions.read", .get, "/api/v1/predictions/{prediction}",
                 "A prediction as it was recorded, with what became known since.",
@@ -114,18 +114,18 @@ extension APIRoutes {
         }
     }
 
-    @Sendable private func predictBatch(_ call: Call) async throws -> Response {
+    @Sendable private func predictBatch(
+        _ call: Call, _ write: @escaping @Sendable (_ piece: [UInt8]) async throws -> Void
+    ) async throws {
         let endpoint = call.parameter(0)
         let format = try QueryReader(call).choice("format", IngestOptions.Format.self) ?? .ndjson
-        let lines = AnswerBuffer(limit: limits.answerBytes)
         let body = call.streamedBody
         let report = try await platform.predictBatch(endpoint, format: format, scope: call.requireScope()) {
             try await body.next()
         } write: {
-            try lines.append($0)
+            try await write($0)
         }
         metrics.predicted(on: endpoint, predictions: report.predictions, degraded: report.degraded, nanoseconds: nil)
-        return Response(headers: Headers([("content-type", "application/x-ndjson")]), body: lines.bytes)
     }
 
     private static let explanationShape = Shape.object([

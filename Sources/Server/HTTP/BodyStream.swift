@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A request body that arrives in pieces, read by one consumer at its own pace.
+/// A body, of a request or of an answer, that comes in pieces and is read by one consumer at its own pace.
 ///
 /// The producer is told through `demand` when a piece was taken, so that at most a few are held.
 public final class BodyStream: Sendable {
@@ -18,11 +18,18 @@ public final class BodyStream: Sendable {
     /// Guards the queue and the one waiter.
     private let state = Mutex(State())
     private let demand: @Sendable (_ backlog: Int) -> Void
+    private let abandoned: @Sendable () -> Void
 
-    /// - Parameter demand: called after each piece that was taken, with how many are left.
-    public init(demand: @escaping @Sendable (_ backlog: Int) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - demand: called after each piece that was taken, with how many are left.
+    ///   - abandoned: called when the consumer will take no more.
+    public init(demand: @escaping @Sendable (_ backlog: Int) -> Void = { _ in }, abandoned: @escaping @Sendable () -> Void = {}) {
         self.demand = demand
+        self.abandoned = abandoned
     }
+
+    /// Says that no more will be taken.
+    public func abandon() { abandoned() }
 
     /// A body whose pieces are all there.
     public convenience init(_ pieces: [[UInt8]]) {

@@ -32,11 +32,15 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var isAdmitted = false
     private var keepsAlive = true
     private var isHead = false
+    /// Whether the client knows answers in chunks; for others the end of the connection is that of the answer.
+    private var knowsChunks = true
     /// Whether all of the request was read.
     private var isRead = true
     /// Whether the answer after which the connection closes is with the system.
     private var isDone = false
     private var isAnswering = false
+    /// Whether a piece of an answer is on its way, which a client that does not read holds up.
+    private var isSending = false
     /// What was read of later requests while one is answered: no more than one read brought, for reading stops meanwhile.
     private var held: [HTTPServerRequestPart] = []
     private var isReleasing = false
@@ -129,12 +133,19 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// The time of idleness is set back by every byte; that of a request is not, so that no connection is held by one
-    /// byte a second.
+    /// byte a second. Neither runs while an answer is made, however long that takes.
     private func checkDeadline(context: ChannelHandlerContext) {
         let now = NIODeadline.now()
-        let isIdle = now - lastActivity > .seconds(limits.idleSeconds)
+        let isIdle = waitsForClient && now - lastActivity > .seconds(limits.idleSeconds)
         let isSlow = waitsSince.map { now - $0 > .seconds(limits.requestSeconds) } ?? false
         if isIdle || isSlow { context.close(promise: nil) }
+    }
+
+    /// Whether it is the client's turn to send or to read.
+    private var waitsForClient: Bool {
+        if !isAnswering || isSending { return true }
+        if case .streaming(let stream, _, _) = state, !isRead { return stream.backlog == 0 }
+        return false
     }
 
     private func receive(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
@@ -142,6 +153,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         keepsAlive = head.isKeepAlive
         isRead = false
         isHead = head.method == .HEAD
+        knowsChunks = head.version.major > 1 || head.version.minor >= 1
         state = .ignoringBody
         guard isAdmitted else {
             keepsAlive = false
@@ -261,18 +273,67 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
+        var buffer = context.channel.allocator.buffer(capacity: 256 + response.body.count)
+        if let rest = response.rest {
+            if !knowsChunks { keepsAlive = false }
+            buffer.writeHead(of: response, keepsAlive: keepsAlive, length: knowsChunks ? .chunked : .unknown)
+            if isHead { rest.abandon() } else { return send(response.body, rest, after: buffer, context: context) }
+        } else {
+            endsBody(context)
+            buffer.writeHead(of: response, keepsAlive: keepsAlive, length: .bytes(response.body.count))
+            if !isHead { buffer.writeBytes(response.body) }
+        }
+        finish(with: buffer, context: context)
+    }
+
+    /// Sends what is there, then what follows as it comes, a piece once the one before is with the system.
+    private func send(_ first: [UInt8], _ rest: BodyStream, after head: ByteBuffer, context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        let channel = context.channel
+        let isChunked = knowsChunks
+        Task {
+            var buffer = head
+            do {
+                buffer.writePiece(first, isChunked: isChunked)
+                while true {
+                    channel.eventLoop.execute { bound.value.handler.isSending = true }
+                    try await channel.writeAndFlush(buffer)
+                    channel.eventLoop.execute {
+                        bound.value.handler.isSending = false
+                        bound.value.handler.lastActivity = .now()
+                    }
+                    buffer = channel.allocator.buffer(capacity: 0)
+                    guard let piece = try await rest.next() else { break }
+                    buffer.writePiece(piece, isChunked: isChunked)
+                }
+                if isChunked { buffer.writeStaticString("0\r\n\r\n") }
+                let end = buffer
+                channel.eventLoop.execute {
+                    bound.value.handler.endsBody(bound.value.context)
+                    bound.value.handler.finish(with: end, context: bound.value.context)
+                }
+            } catch {
+                // Without the mark of its end, so that nobody takes what came for all.
+                rest.abandon()
+                channel.close(promise: nil)
+            }
+        }
+    }
+
+    /// The answer is made: what is left of a streamed body, as there is after a refusal, is of no use.
+    private func endsBody(_ context: ChannelHandlerContext) {
+        guard case .streaming = state, !isRead else { return }
+        state = .ignoringBody
+        keepsAlive = false
+        context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
+    }
+
+    /// Writes the last of an answer and goes on to the next request, or closes.
+    private func finish(with buffer: ByteBuffer, context: ChannelHandlerContext) {
         lastActivity = .now()
         waitsSince = lastActivity
         if isAnswering { connections.answered() }
         isAnswering = false
-        if case .streaming = state, !isRead {
-            // Answered before the body's end, as a refusal is: the rest is of no use.
-            state = .ignoringBody
-            keepsAlive = false
-            context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
-        }
-        var buffer = context.channel.allocator.buffer(capacity: 256 + response.body.count)
-        buffer.write(response, keepsAlive: keepsAlive, withBody: !isHead)
         if keepsAlive {
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
             releaseHeld(context)
@@ -295,11 +356,19 @@ extension HTTPServerRequestPart {
     }
 }
 
+/// How a client is to know where an answer's body ends.
+private enum AnswerLength {
+    case bytes(Int)
+    case chunked
+    /// At the end of the connection.
+    case unknown
+}
+
 extension ByteBuffer {
-    /// Writes an answer as RFC 9112 has it.
+    /// Writes the head of an answer as RFC 9112 has it.
     ///
     /// A header's value is our own text or was bounded by it; one with a line break could begin another header, and is left out.
-    fileprivate mutating func write(_ response: Response, keepsAlive: Bool, withBody: Bool) {
+    fileprivate mutating func writeHead(of response: Response, keepsAlive: Bool, length: AnswerLength) {
         writeStaticString("HTTP/1.1 ")
         writeString(String(response.status))
         writeStaticString(" ")
@@ -310,9 +379,21 @@ extension ByteBuffer {
             writeStaticString(": ")
             writeString(field.value)
         }
-        writeStaticString("\r\ncontent-length: ")
-        writeString(String(response.body.count))
+        switch length {
+        case .bytes(let count):
+            writeStaticString("\r\ncontent-length: ")
+            writeString(String(count))
+        case .chunked: writeStaticString("\r\ntransfer-encoding: chunked")
+        case .unknown: break
+        }
         writeStaticString(keepsAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n")
-        if withBody { writeBytes(response.body) }
+    }
+
+    /// Writes a piece of a body, which is not empty, as a chunk or as it is.
+    fileprivate mutating func writePiece(_ piece: [UInt8], isChunked: Bool) {
+        guard !piece.isEmpty else { return }
+        if isChunked { writeString(String(piece.count, radix: 16) + "\r\n") }
+        writeBytes(piece)
+        if isChunked { writeStaticString("\r\n") }
     }
 }

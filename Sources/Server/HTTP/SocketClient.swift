@@ -12,7 +12,7 @@ public struct SocketClient: Sendable {
         self.path = path
     }
 
-    /// Sends one request and collects its answer.
+    /// Sends one request and collects its answer; of one that is sent in pieces, gives the head, and the rest as it comes.
     ///
     /// A streamed body is sent as fast as the server takes it, in chunks.
     public func send(_ request: Request, target: String, answerLimit: Int = 1 << 30) async throws -> Response {
@@ -37,16 +37,19 @@ public struct SocketClient: Sendable {
             channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         case .stream(let stream):
             head.headers.add(name: "transfer-encoding", value: "chunked")
-            channel.write(HTTPClientRequestPart.head(head), promise: nil)
-            do {
-                while let piece = try await stream.next() {
-                    // Waits until the piece is handed to the kernel, so that nothing piles up here.
-                    try await channel.writeAndFlush(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: piece)))).get()
+            channel.writeAndFlush(HTTPClientRequestPart.head(head), promise: nil)
+            // Beside the answer, which may begin before the body has ended.
+            Task {
+                do {
+                    while let piece = try await stream.next() {
+                        // Waits until the piece is handed to the kernel, so that nothing piles up here.
+                        try await channel.writeAndFlush(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: piece)))).get()
+                    }
+                    channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+                } catch {
+                    // The server may have answered and hung up before it read everything; its answer says why.
+                    if !collector.hasAnswer { channel.close(promise: nil) }
                 }
-                channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
-            } catch {
-                // The server may have answered and hung up before it read everything; its answer says why.
-                if !collector.hasAnswer { channel.close(promise: nil) }
             }
         }
         return try await collector.answer()
@@ -103,6 +106,11 @@ private final class AnswerHandler: ChannelInboundHandler {
 
     private let collector: AnswerCollector
     private var response: Response?
+    /// Takes the pieces of an answer that is sent as it is made.
+    private var stream: BodyStream?
+
+    /// Pieces that may wait for their consumer.
+    private static let backlogLimit = 8
 
     init(_ collector: AnswerCollector) {
         self.collector = collector
@@ -112,22 +120,42 @@ private final class AnswerHandler: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             // An interim answer is not the answer.
-            if head.status.code >= 200 {
-                response = Response(status: Int(head.status.code), headers: Headers(head.headers.map { ($0.name, $0.value) }))
-            }
+            if head.status.code >= 200 { begin(head, context) }
         case .body(let buffer):
+            if let stream {
+                stream.yield(Array(buffer.readableBytesView))
+                if stream.backlog >= Self.backlogLimit { context.channel.setOption(.autoRead, value: false).whenComplete { _ in } }
+                return
+            }
             response?.body += buffer.readableBytesView
             if let size = response?.body.count, size > collector.limit {
                 collector.finish(.failure(.answerTooLarge(limit: collector.limit)))
                 context.close(promise: nil)
             }
         case .end:
+            stream?.finish()
+            stream = nil
             if let response { collector.finish(.success(response)) }
             context.close(promise: nil)
         }
     }
 
+    private func begin(_ head: HTTPResponseHead, _ context: ChannelHandlerContext) {
+        var response = Response(status: Int(head.status.code), headers: Headers(head.headers.map { ($0.name, $0.value) }))
+        guard head.headers["transfer-encoding"].contains("chunked") else { return self.response = response }
+        let channel = context.channel
+        let stream = BodyStream(
+            demand: { backlog in
+                if backlog < Self.backlogLimit { channel.setOption(.autoRead, value: true).whenComplete { _ in } }
+            }, abandoned: { channel.close(promise: nil) })
+        self.stream = stream
+        response.rest = stream
+        collector.finish(.success(response))
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
+        stream?.finish(throwing: .connectionClosed)
+        stream = nil
         collector.finish(.failure(.closedBeforeAnswer))
     }
 

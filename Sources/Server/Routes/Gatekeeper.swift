@@ -135,6 +135,17 @@ public final class Gatekeeper: RequestResponder {
             Task {
                 do { finish(.success(try await handle(call))) } catch { finish(.failure(error)) }
             }
+        case .pieces(let type, let make):
+            Task { [request] in
+                let answer = PiecedAnswer(type: type, begin: { finish(.success($0)) })
+                do {
+                    try await make(call) { try await answer.write($0) }
+                    answer.end()
+                } catch {
+                    if !answer.isBegun { return finish(.failure(error)) }
+                    await answer.breakOff(failure(error, request, ticket).body + [0x0A])
+                }
+            }
         }
     }
 

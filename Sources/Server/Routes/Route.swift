@@ -66,6 +66,10 @@ public final class Route: Sendable {
     public enum Handler: Sendable {
         /// Suspends as it needs to.
         case asynchronous(@Sendable (Call) async throws -> Response)
+        /// Makes the body of an answer of lines piece by piece. It is sent as it is made and no faster than it is read, so it
+        /// may be of any length. The answer begins with the first piece: what fails before is answered as any error; what
+        /// fails later ends the answer with a line that tells it, and without the mark of its end.
+        case pieces(type: String, @Sendable (Call, @escaping @Sendable (_ piece: [UInt8]) async throws -> Void) async throws -> Void)
         /// Does not block, and runs on the connection's own thread; answers then or later, once.
         case immediate(@Sendable (Call, @escaping @Sendable (Result<Response, any Error>) -> Void) -> Void)
         /// As the one before, with all calls that came in one turn of the thread.

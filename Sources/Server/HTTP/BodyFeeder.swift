@@ -1,8 +1,7 @@
-import MartletServer
 import Synchronization
 
-/// Feeds a request's body no faster than it is taken.
-final class BodyFeeder: Sendable {
+/// Feeds a body, of a request or of an answer, no faster than it is taken.
+public final class BodyFeeder: Sendable {
     private struct State {
         var backlog = 0
         var isStopped = false
@@ -12,7 +11,7 @@ final class BodyFeeder: Sendable {
     /// Guards the count of pieces that wait, and the one feeder that waits for fewer.
     private let state: Gate
     private let depth: Int
-    let body: BodyStream
+    public let body: BodyStream
 
     /// A lock of its own, which the body's callback can hold without holding the feeder.
     private final class Gate: Sendable {
@@ -29,15 +28,15 @@ final class BodyFeeder: Sendable {
     }
 
     /// - Parameter depth: how many pieces may wait.
-    init(depth: Int = 4) {
+    public init(depth: Int = 4) {
         let gate = Gate()
         state = gate
         self.depth = depth
-        body = BodyStream(demand: { _ in gate.wake { $0.backlog -= 1 } })
+        body = BodyStream(demand: { _ in gate.wake { $0.backlog -= 1 } }, abandoned: { gate.wake { $0.isStopped = true } })
     }
 
     /// Hands on a piece, and returns when there is room for another; false if nobody will take more.
-    func feed(_ piece: [UInt8]) async -> Bool {
+    public func feed(_ piece: [UInt8]) async -> Bool {
         guard !state.state.withLock({ state in
             state.backlog += 1
             return state.isStopped
@@ -67,12 +66,12 @@ final class BodyFeeder: Sendable {
     }
 
     /// Ends the body.
-    func finish(failed: Bool) {
+    public func finish(failed: Bool) {
         body.finish(throwing: failed ? .connectionClosed : nil)
     }
 
     /// Tells the feeder that the answer is there and no more will be taken.
-    func stop() {
+    public func stop() {
         state.wake { $0.isStopped = true }
     }
 }
