@@ -23,6 +23,9 @@ private struct Echo: RequestResponder {
             let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
             let text = "\(request.method.rawValue) \(request.segments.joined(separator: "|")) \(query) \(bytes.count)"
             // Answered from another thread, while the connection goes on.
+            if request.segments.first == "slow" {
+                return DispatchQueue.global().asyncAfter(deadline: .now() + 6) { answer(.text(text)) }
+            }
             if request.segments.first == "later" { return DispatchQueue.global().async { answer(.text(text)) } }
             answer(.text(text))
         case .stream(let stream):
@@ -129,6 +132,17 @@ struct TransportTests {
             }
             #expect(numbers == Array(0..<200))
             #expect(text.contains("GET last"))
+        }
+    }
+
+    @Test("a connection is not idle while its answer is made, however long that takes")
+    func slowAnswer() async throws {
+        var limits = ListenerLimits()
+        // Long enough that a busy machine gets to the request in time.
+        limits.idleSeconds = 4
+        try await withPort(limits) { port in
+            let text = try await exchange("GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", port: port)
+            #expect(text.hasPrefix("HTTP/1.1 200"))
         }
     }
 

@@ -30,7 +30,7 @@ public enum Admission: Sendable {
 /// Limits of a listener; every queue and wait is bounded by one of them.
 public struct ListenerLimits: Sendable {
     public var connections = 1_024
-    /// How long a connection may stay silent, in seconds.
+    /// How long a connection may stay silent while it is the client's turn, in seconds.
     public var idleSeconds: Int64 = 60
     /// How long a request's head, or a body that is collected, may take to come: slow drops do not hold a connection.
     public var requestSeconds: Int64 = 60
