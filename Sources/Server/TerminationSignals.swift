@@ -14,14 +14,18 @@ public struct TerminationSignals {
         let (arrivals, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(1))
         let queue = DispatchQueue(label: "martlet.signals")
         self.arrivals = arrivals
+        // The system knows of a source some time after it is resumed; a signal before that would be lost.
+        let registered = DispatchSemaphore(value: 0)
         sources = Self.numbers.map { number in
             // The default action would end the program before the source is told.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { continuation.yield(number) }
+            source.setRegistrationHandler { registered.signal() }
             source.resume()
             return source
         }
+        for _ in sources { registered.wait() }
     }
 
     /// Returns when the first one has come, or the task is cancelled; a second one then ends the program as usual.
