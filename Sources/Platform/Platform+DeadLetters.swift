@@ -43,7 +43,7 @@ extension Platform {
             for (origin, group) in groups(entries) {
                 let raw = group.compactMap { entry in entry.raw.map { (id: entry.id, bytes: $0) } }
                 for (ids, rows) in try parsed(raw, origin, stream) {
-                    report.add(try await admit([rows], to: stream, origin: origin))
+                    report.add(try await admit([stream.checked(rows)], to: stream, origin: origin))
                     // Those that failed again were kept anew by `admit`, so all of these can go.
                     try database.write { try deadLetters.remove(ids, $0) }
                 }

@@ -164,7 +164,7 @@ extension Platform {
                 if options.meaning == .events {
                     guard let parts = try reader.nextParts(
                         limit: limits.ingestRows, arrival: arrival, partCount: { partedWork.partCount(ofRows: $0, limits) }) else { break }
-                    let rows = await partedWork.map(parts) { $0() }
+                    let rows = await partedWork.map(parts) { stream.checked($0()) }
                     report.add(try await admit(rows, to: stream, origin: reader.origin, ignored: reader.ignored))
                 } else {
                     guard let rows = try reader.nextRows(limit: limits.ingestRows, arrival: arrival) else { break }
@@ -186,16 +186,15 @@ extension Platform {
 
     private static let compressedSlice = 32 << 10
 
-    /// Takes rows that were held to the contract through checks, pseudonyms and uniqueness into the log, all in one
+    /// Takes rows that were held to the contract and its checks through pseudonyms and uniqueness into the log, all in one
     /// commit, and folds them.
     ///
     /// What is a function of the rows alone is done for all parts at once; what is not, in their order.
     func admit(
-        _ parsed: [ContractRows], to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
+        _ parts: [ContractRows], to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
     ) async throws -> IngestReport {
         var report = IngestReport()
         report.ignored = ignored
-        let parts = await partedWork.map(parsed) { stream.checked($0) }
         for repair in parts.flatMap(\.repairs) { report.repaired[repair.field, default: 0] += repair.count }
         var letters = parts.flatMap(\.deadLetters)
         let kept = parts.filter { $0.frame.rowCount > 0 }

@@ -94,6 +94,7 @@ final class PlatformSimulation {
         var limits = Platform.Limits()
         limits.log.segmentBytes = Int.random(in: 4_000...40_000, using: &random)
         limits.log.indexesApart = false
+        // Every input of four rows is read in parts.
         limits.ingestPartRows = 2
         limits.log.segmentRows = Int.random(in: 10...100, using: &random)
         limits.log.extentBytes = 512

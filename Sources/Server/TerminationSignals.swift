@@ -4,6 +4,7 @@ import Glibc
 /// The signals by which a terminal and a supervisor ask a program to end, caught from here on.
 ///
 /// Made before a program says that it serves: who reads that may ask it to end at once.
+/// Once in a process: the system's sources of a signal do not survive what it does by default being set again.
 public struct TerminationSignals {
     private static let numbers = [SIGINT, SIGTERM]
 

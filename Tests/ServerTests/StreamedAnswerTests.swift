@@ -21,13 +21,19 @@ struct StreamedAnswerTests {
         try await project.close()
     }
 
+    /// Sends a batch's first row, and gives what takes the next ones and what is answered.
+    private func begin(_ client: SocketClient) async throws -> (BodyFeeder, Response) {
+        let feeder = BodyFeeder()
+        #expect(await feeder.feed(Self.row(0)))
+        let answer = try await client.send(
+            Request(method: .post, segments: [], body: .stream(feeder.body), peer: .owner), target: Self.batch)
+        return (feeder, answer)
+    }
+
     @Test("a row's prediction comes before the next row is sent, and the answer ends with the request")
     func rowByRow() async throws {
         try await withSocket { _, client in
-            let feeder = BodyFeeder()
-            #expect(await feeder.feed(Self.row(0)))
-            let answer = try await client.send(
-                Request(method: .post, segments: [], body: .stream(feeder.body), peer: .owner), target: Self.batch)
+            let (feeder, answer) = try await begin(client)
             #expect(answer.status == 200 && answer.body.isEmpty)
             let rest = try #require(answer.rest)
             for id in 1...3 {
@@ -57,10 +63,7 @@ struct StreamedAnswerTests {
     @Test("what goes wrong later is told in the last line, and the answer does not end as a whole one does")
     func broken() async throws {
         try await withSocket { project, client in
-            let feeder = BodyFeeder()
-            #expect(await feeder.feed(Self.row(0)))
-            let answer = try await client.send(
-                Request(method: .post, segments: [], body: .stream(feeder.body), peer: .owner), target: Self.batch)
+            let (feeder, answer) = try await begin(client)
             let rest = try #require(answer.rest)
             #expect(try await rest.next() != nil)
             // The log takes no more records.

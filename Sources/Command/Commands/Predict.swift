@@ -69,13 +69,12 @@ struct Predict: AsyncParsableCommand {
         let ask = Ask(.post, "endpoints", endpoint, "predict", "batch").with("format", try (format ?? input.format()).rawValue)
         guard let output else {
             let console = session.console
-            let answer = try await session.upload(ask, from: input, title: nil) { try console.write($0) }
-            return try console.write(answer.rest == nil ? answer.body : [])
+            try await session.upload(ask, from: input, title: nil) { try console.write($0) }
+            return
         }
         let start = session.console.clock.monotonicNanoseconds()
         let file = NamedFile(output)
-        let answer = try await session.upload(ask, from: input, title: endpoint) { try file.write($0) }
-        try file.write(answer.rest == nil ? answer.body : [])
+        try await session.upload(ask, from: input, title: endpoint) { try file.write($0) }
         let seconds = Double(session.console.clock.monotonicNanoseconds() - start) / 1e9
         session.console.note(
             "\(endpoint): \(NumberText.counted(Int64(file.lines), "prediction")) written to '\(output)' in \(NumberText.duration(seconds: seconds))")

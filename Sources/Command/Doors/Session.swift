@@ -84,7 +84,7 @@ struct Session {
     ///
     /// - Parameters:
     ///   - title: of the progress bar; nil for none.
-    ///   - write: takes the pieces of an answer that comes in pieces, which it may do while the input is still sent.
+    ///   - write: takes the answer's body, piece by piece if it comes so, which it may do while the input is still sent.
     @discardableResult
     func upload(
         _ ask: Ask, from input: FileInput, title: String?, write: @escaping @Sendable (_ piece: [UInt8]) throws -> Void = { _ in }
@@ -98,7 +98,7 @@ struct Session {
             group.addTask {
                 do {
                     let response = try await self.response(sent)
-                    if let rest = response.rest { try await Self.write(response.body, rest, write) }
+                    try await Self.write(response, write)
                     feeder.stop()
                     return response
                 } catch {
@@ -135,10 +135,11 @@ struct Session {
     }
 
     /// Writes an answer that comes in pieces. One that breaks off tells why in its last line.
-    private static func write(_ first: [UInt8], _ rest: BodyStream, _ write: (_ piece: [UInt8]) throws -> Void) async throws {
+    private static func write(_ response: Response, _ write: (_ piece: [UInt8]) throws -> Void) async throws {
+        guard let rest = response.rest else { return try write(response.body) }
         var lastLine = LastLine()
         do {
-            var next: [UInt8]? = first
+            var next: [UInt8]? = response.body
             while let piece = next {
                 try write(piece)
                 lastLine.append(piece)
@@ -153,19 +154,5 @@ struct Session {
             rest.abandon()
             throw error
         }
-    }
-}
-
-/// The last line of what came so far.
-struct LastLine {
-    private(set) var bytes: [UInt8] = []
-    private var isWhole = false
-
-    mutating func append(_ piece: [UInt8]) {
-        guard let last = piece.last else { return }
-        if isWhole { bytes = [] }
-        isWhole = last == 0x0A
-        let lines = piece.dropLast(isWhole ? 1 : 0)
-        if let start = lines.lastIndex(of: 0x0A) { bytes = Array(lines[(start + 1)...]) } else { bytes += lines }
     }
 }

@@ -18,7 +18,8 @@ public struct LineReader: Sendable {
 
         /// The same lines in parts of about equal length, in order; the rejected are in the first.
         public func split(into parts: Int) -> [Lines] {
-            (0..<max(1, parts)).map { part in
+            if parts <= 1 { return [self] }
+            return (0..<parts).map { part in
                 let own = (count * part / parts)..<(count * (part + 1) / parts)
                 return Lines(
                     raw: raw, ranges: Array(ranges[own]), numbers: Array(numbers[own]), rejected: part == 0 ? rejected : [])

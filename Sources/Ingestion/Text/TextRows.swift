@@ -47,7 +47,8 @@ public struct TextRows: Sendable {
 
     /// The same rows in parts of about equal length, in order; the rejected are in the first.
     public func split(into parts: Int) -> [TextRows] {
-        (0..<max(1, parts)).map { part in
+        if parts <= 1 { return [self] }
+        return (0..<parts).map { part in
             let own = (count * part / parts)..<(count * (part + 1) / parts)
             var rows = TextRows(width: width, raw: raw)
             rows.unescaped = unescaped

@@ -277,7 +277,9 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         if let rest = response.rest {
             if !knowsChunks { keepsAlive = false }
             buffer.writeHead(of: response, keepsAlive: keepsAlive, length: knowsChunks ? .chunked : .unknown)
-            if isHead { rest.abandon() } else { return send(response.body, rest, after: buffer, context: context) }
+            guard isHead else { return send(response.body, rest, after: buffer, context: context) }
+            rest.abandon()
+            endsBody(context)
         } else {
             endsBody(context)
             buffer.writeHead(of: response, keepsAlive: keepsAlive, length: .bytes(response.body.count))
@@ -353,47 +355,5 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
 extension HTTPServerRequestPart {
     fileprivate var isHead: Bool {
         if case .head = self { true } else { false }
-    }
-}
-
-/// How a client is to know where an answer's body ends.
-private enum AnswerLength {
-    case bytes(Int)
-    case chunked
-    /// At the end of the connection.
-    case unknown
-}
-
-extension ByteBuffer {
-    /// Writes the head of an answer as RFC 9112 has it.
-    ///
-    /// A header's value is our own text or was bounded by it; one with a line break could begin another header, and is left out.
-    fileprivate mutating func writeHead(of response: Response, keepsAlive: Bool, length: AnswerLength) {
-        writeStaticString("HTTP/1.1 ")
-        writeString(String(response.status))
-        writeStaticString(" ")
-        writeString(HTTPResponseStatus(statusCode: response.status).reasonPhrase)
-        for field in response.headers.fields where field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) {
-            writeStaticString("\r\n")
-            writeString(field.name)
-            writeStaticString(": ")
-            writeString(field.value)
-        }
-        switch length {
-        case .bytes(let count):
-            writeStaticString("\r\ncontent-length: ")
-            writeString(String(count))
-        case .chunked: writeStaticString("\r\ntransfer-encoding: chunked")
-        case .unknown: break
-        }
-        writeStaticString(keepsAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n")
-    }
-
-    /// Writes a piece of a body, which is not empty, as a chunk or as it is.
-    fileprivate mutating func writePiece(_ piece: [UInt8], isChunked: Bool) {
-        guard !piece.isEmpty else { return }
-        if isChunked { writeString(String(piece.count, radix: 16) + "\r\n") }
-        writeBytes(piece)
-        if isChunked { writeStaticString("\r\n") }
     }
 }
