@@ -4,7 +4,7 @@ public import MartletFrames
 extension World {
     /// The real world, with its files below a folder, which is created if absent.
     public static func system(root path: String) throws(FileError) -> World {
-        World(clock: SystemClock(), random: SystemRandom(), files: try SystemFileSystem(root: path))
+        World(clock: SystemClock(), random: SystemRandom(), files: try SystemFileSystem(root: path), programs: SystemPrograms())
     }
 }
 

@@ -1,17 +1,20 @@
 public import MartletFrames
 
-/// Everything that the program takes from outside itself: time, randomness, files.
+/// Everything that the program takes from outside itself: time, randomness, files, other programs.
 ///
 /// The real one is `World.system(root:)`; the simulator makes one whose time is virtual and whose faults come from a seed.
 public struct World: Sendable {
     public var clock: any WallClock
     public var random: any RandomSource
     public var files: any FileSystem
+    public var programs: any Programs
 
-    public init(clock: any WallClock, random: any RandomSource, files: any FileSystem) {
+    /// A world that starts no programs unless it is given some.
+    public init(clock: any WallClock, random: any RandomSource, files: any FileSystem, programs: any Programs = NoPrograms()) {
         self.clock = clock
         self.random = random
         self.files = files
+        self.programs = programs
     }
 }
 

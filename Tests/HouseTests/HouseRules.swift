@@ -59,18 +59,20 @@ struct HouseRules {
     private static let clock = "the system clock; take it from World"
     private static let randomness = "randomness of its own; take it from World"
     private static let files = "the file system; take it from World"
+    private static let programs = "a program of its own; start it by World"
     private static let traps = "a trap on input"
 
     nonisolated(unsafe) private static let banned: [(Regex<Substring>, String)] = [
         (#/\bDate\(\)|\bDate\.now|clock_gettime|gettimeofday|ContinuousClock|SuspendingClock|DispatchTime\.now|Task\.sleep/#, clock),
         (#/\.random\(in:(?!.*using:)|SystemRandomNumberGenerator|\bUUID\(\)|arc4random/#, randomness),
         (#/FileManager|FileHandle\(|\bfopen\(|\bopenat\(|contentsOfFile/#, files),
+        (#/posix_spawn|\bexecve?\(|\bpopen\(|\bv?fork\(|\bProcess\(\)/#, programs),
         (#/\btry!|\bfatalError\(|\bas!/#, traps),
     ]
 
     /// Where a ban does not hold, since the target is the one place that does the thing.
     private static let exempt: [String: Set<String>] = [
-        "World": [clock, randomness, files],
+        "World": [clock, randomness, files, programs],
         "Simulation": [randomness],
     ]
 

@@ -62,6 +62,8 @@ struct HouseTests {
         ("let id = UUID()", "randomness"),
         ("let n = Int.random(in: 0..<4)", "randomness"),
         ("FileManager.default.removeItem", "the file system"),
+        ("posix_spawn(&started, path", "a program of its own"),
+        ("let child = Process()", "a program of its own"),
         ("let x = try! f()", "a trap on input"),
         ("// TO" + "DO: later", "a leftover marker"),
         ("let fra" + "ud = true", "names an example's domain"),

@@ -1,20 +1,4 @@
-import MartletAccess
-import MartletBytes
-import MartletDefinitions
-import MartletExpressions
-import MartletFeatureStore
-import MartletFeatures
 public import MartletFrames
-import MartletGovernance
-import MartletIngestion
-import MartletModels
-import MartletPlan
-import MartletRegistry
-import MartletServing
-import MartletStatistics
-import MartletStorage
-import MartletTraining
-public import MartletWorld
 
 /// An id whose order is the order of making: 48 bits of milliseconds, then random bits.
 ///
