@@ -4,6 +4,7 @@ import PackageDescription
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
 
@@ -21,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/attaswift/BigInt", exact: "6.0.1"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
@@ -52,16 +54,19 @@ let package = Package(
         .part("Registry", on: ["Bytes", "Frames", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
         .part("Serving", on: ["Frames", "Definitions"]),
+        .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "Access"], libraries: [heap]),
 
         // Floor 4: the platform, which wires the parts.
         .part(
             "Plan",
-            on: ["Frames", "Expressions", "Features", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving"]),
+            on: [
+                "Frames", "Expressions", "Features", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Pipelines",
+            ]),
         .part(
             "Platform",
             on: [
                 "Bytes", "Frames", "Expressions", "Statistics", "Features", "Models", "World", "Definitions", "Storage", "Access",
-                "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Plan",
+                "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Plan",
             ]),
 
         // Floor 5: doors.
@@ -69,7 +74,7 @@ let package = Package(
             "Server",
             on: [
                 "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
-                "FeatureStore", "Registry", "Training", "Platform",
+                "FeatureStore", "Registry", "Training", "Pipelines", "Platform",
             ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),
@@ -88,7 +93,10 @@ let package = Package(
                 "Bytes", "Frames", "Expressions", "Models", "World", "Simulation", "Storage", "Access", "Governance", "Ingestion",
                 "FeatureStore", "Registry", "Platform",
             ]),
-        .program("Simulate", on: ["StorageTesting", "PlatformTesting"]),
+        .part(
+            "PipelinesTesting",
+            on: ["Bytes", "Frames", "Expressions", "World", "Simulation", "Definitions", "Access", "Pipelines"]),
+        .program("Simulate", on: ["StorageTesting", "PipelinesTesting", "PlatformTesting"]),
 
         // Tests mirror the sources.
         .testTarget(name: "HouseTests", path: "Tests/HouseTests"),
@@ -115,14 +123,22 @@ let package = Package(
         .tests("Training", on: ["Models", "Training"]),
         .tests("Registry", on: ["Frames", "Models", "Registry"]),
         .tests(
+            "Pipelines",
+            on: [
+                "Bytes", "Frames", "Expressions", "World", "Simulation", "Definitions", "Storage", "Access", "Pipelines",
+                "PipelinesTesting",
+            ], exclude: ["Golden", "Scenarios"]),
+        .tests(
             "Plan",
             on: [
-                "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Plan",
+                "Frames", "Expressions", "Features", "World", "Definitions", "Access", "Ingestion", "FeatureStore", "Training", "Serving",
+                "Pipelines", "Plan",
             ], exclude: ["ErrorSentences.txt"]),
         .tests(
             "Platform",
             on: [
-                "Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Platform", "Demo", "PlatformTesting",
+                "Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Pipelines", "Platform", "Demo",
+                "PlatformTesting",
             ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletCommand"], path: "Tests/KillTests"),

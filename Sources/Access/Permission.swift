@@ -28,6 +28,11 @@ public enum Permission: String, CaseIterable, Sendable {
     case serverAdmin = "server.admin"
     /// Runs programs of pipelines.
     case execute = "execute"
+    case pipelinesRead = "pipelines.read"
+    /// Starts, retries, cancels and backfills runs; what their tasks do needs its own permissions.
+    case pipelinesRun = "pipelines.run"
+    /// Answers the approvals that runs wait for.
+    case pipelinesApprove = "pipelines.approve"
 }
 
 extension Permission: Comparable {
@@ -38,10 +43,10 @@ extension Permission: Comparable {
 ///
 /// | role | may |
 /// | --- | --- |
-/// | viewer | see definitions, models and how the server does |
-/// | scientist | what a viewer may, and read events and features, build datasets, train, predict |
+/// | viewer | see definitions, models, pipelines and how the server does |
+/// | scientist | what a viewer may, and read events and features, build datasets, train, predict, run pipelines |
 /// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, mend dead letters |
-/// | operator | what a viewer may, and promote, roll back, predict, run programs, read the audit log |
+/// | operator | what a viewer may, and promote, roll back, predict, run pipelines and their programs, approve, read the audit log |
 /// | admin | everything but read personal data |
 ///
 /// Who trains does not promote: neither scientist nor engineer has `models.promote`, and an operator cannot train.
@@ -59,16 +64,17 @@ public enum Role: String, CaseIterable, Sendable {
     }
 
     // Made once: the guard asks at every request.
-    private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .serverRead]
+    private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .pipelinesRead, .serverRead]
     private static let scientistPermissions = viewerPermissions.union([
         .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
+        .pipelinesRun,
     ])
     private static let engineerPermissions = scientistPermissions.union([
         .eventsWrite, .eventsCorrect, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
     ])
     private static let operatorPermissions = viewerPermissions.union([
         .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,
-        .deadLettersReplay, .auditRead, .execute,
+        .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove,
     ])
     private static let adminPermissions = Set(Permission.allCases).subtracting([.eventsReadPersonal])
 }

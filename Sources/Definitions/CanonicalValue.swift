@@ -63,8 +63,15 @@ public struct CanonicalMap: Hashable, Sendable {
         values = sorted.map(\.1)
     }
 
+    /// - Complexity: O(log keys).
     public subscript(key: String) -> CanonicalValue? {
-        keys.firstIndex { $0.utf8.elementsEqual(key.utf8) }.map { values[$0] }
+        var low = 0
+        var high = keys.count
+        while low < high {
+            let middle = (low + high) / 2
+            if keys[middle].utf8.lexicographicallyPrecedes(key.utf8) { low = middle + 1 } else { high = middle }
+        }
+        return low < keys.count && keys[low].utf8.elementsEqual(key.utf8) ? values[low] : nil
     }
 }
 

@@ -43,6 +43,8 @@ package final class ErrorCollector {
         plural: String,
         code: DefinitionError.Code = .unknownName
     ) {
+        // Beyond the limit mistakes are only counted, and need no search among the choices.
+        guard errors.count < limit else { return add(DefinitionError(code, at: place, "unknown \(what)")) }
         let listed = ErrorCollector.listing(choices)
         add(
             DefinitionError(

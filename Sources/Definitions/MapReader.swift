@@ -33,8 +33,8 @@ package struct MapReader: ~Copyable {
     /// The value of a key, or nil if it is absent or empty; an empty one is reported.
     package mutating func node(_ key: String) -> LocatedNode? {
         precondition(table[key] != nil, "the key '\(key)' of \(table.title) is not documented")
-        read.insert(key)
         guard let entry = entries.first(where: { $0.key == key }) else { return nil }
+        read.insert(key)
         guard !entry.value.isNull else {
             errors.add(
                 .wrongValue, at: entry.keyPlace, "the key '\(key)' of \(title) has no value",

@@ -33,6 +33,42 @@ extension Timestamp {
     }
 }
 
+extension Timestamp {
+    /// Reads `YYYY-MM-DD`, then at will a space or `T` and `HH:MM:SS`, then at will `Z` or `±HH:MM`; without one the zone counts.
+    package init?(date text: String, in zone: TimeZoneTable) {
+        let bytes = Array(text.utf8)
+        func number(_ start: Int, _ count: Int) -> Int? {
+            start + count <= bytes.count ? digits(bytes[start..<(start + count)]) : nil
+        }
+        func has(_ byte: Unicode.Scalar, at index: Int) -> Bool { index < bytes.count && bytes[index] == UInt8(ascii: byte) }
+        guard let year = number(0, 4), has("-", at: 4), let month = number(5, 2), has("-", at: 7), let day = number(8, 2) else {
+            return nil
+        }
+        let moment: Timestamp?
+        if bytes.count == 10 {
+            moment = zone.timestamp(of: CivilDate(year: year, month: month, day: day))
+        } else {
+            guard has(" ", at: 10) || has("T", at: 10), let hour = number(11, 2), has(":", at: 13), let minute = number(14, 2),
+                has(":", at: 16), let second = number(17, 2)
+            else { return nil }
+            let date = CivilDate(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+            if bytes.count == 19 {
+                moment = zone.timestamp(of: date)
+            } else if bytes.count == 20, has("Z", at: 19) {
+                moment = date.timestamp
+            } else {
+                guard bytes.count == 25, has("+", at: 19) || has("-", at: 19), let hours = number(20, 2), has(":", at: 22),
+                    let minutes = number(23, 2), hours < 24, minutes < 60
+                else { return nil }
+                let offset = Span(microseconds: Int64(hours * 60 + minutes) * 60_000_000 * (has("+", at: 19) ? 1 : -1))
+                moment = date.timestamp.map { $0 - offset }
+            }
+        }
+        guard let moment else { return nil }
+        self = moment
+    }
+}
+
 extension Timestamp.Span {
     /// Reads what `init(_:)` reads, with a minus sign before it where it is negative.
     init?(signed text: String) {

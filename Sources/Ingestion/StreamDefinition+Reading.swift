@@ -158,25 +158,6 @@ private struct FieldsReader {
         }
     }
 
-    private func valueType(_ text: Located<String>, _ title: String) -> ValueType? {
-        if let type = ValueType(rawValue: text.value) { return type }
-        let choices = ValueType.allCases.map(\.rawValue)
-        let usual = [
-            "integer": "int64", "int": "int64", "long": "int64", "float": "float64", "double": "float64",
-            "number": "float64", "str": "string", "text": "string", "boolean": "bool",
-            "datetime": "timestamp",
-            "date": "timestamp", "time": "timestamp",
-        ]
-        errors.add(
-            DefinitionError(
-                .unknownName, at: text.place, "unknown type '\(text.value.shortened(to: 60))' of \(title)",
-                found: text.value,
-                expected: choices.joined(separator: ", "),
-                nearest: usual[text.value.lowercased()] ?? NearestMatch.of(text.value, in: choices),
-                hint: "types: \(choices.joined(separator: ", "))"))
-        return nil
-    }
-
     private mutating func field(_ entry: LocatedNode.Entry) -> ContractField? {
         let title = "field '\(entry.key)'"
         if entry.value.isNull {
@@ -186,14 +167,14 @@ private struct FieldsReader {
             return nil
         }
         if case .scalar = entry.value.content {
-            guard let text = NodeValues(errors, title).text(entry.value), let type = valueType(text, title)
+            guard let text = NodeValues(errors, title).text(entry.value), let type = NodeValues(errors, title).valueType(text)
             else { return nil }
             return ContractField(entry.key, type)
         }
         let before = errors.count
         guard var map = MapReader(entry.value, StreamDefinition.fieldKeys, title: title, errors: errors)
         else { return nil }
-        let type = map.requiredText("type").flatMap { valueType($0, title) }
+        let type = map.requiredText("type").flatMap { NodeValues(errors, title).valueType($0) }
         let unit = map.choice("unit", TimeUnit.self)
         let optional = map.bool("optional")
         let check = map.node("check")

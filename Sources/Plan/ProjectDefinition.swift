@@ -20,16 +20,21 @@ public struct ProjectDefinition: Definition {
     public let place: SourcePlace
     /// The address of every store.
     public let stores: [Store: String]
+    /// How much room tasks have: in `memory` bytes, in others a number. Of a pool that is not declared, see the reference.
+    public let pools: [String: Int64]
     /// For people; empty if there is none.
     public let doc: String
 
     /// What holds where there is no `martlet.yaml`.
     public static let standard = ProjectDefinition(
         name: "project", place: SourcePlace(file: ProjectSource.projectFile, line: 1, column: 1),
-        stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), doc: "")
+        stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), pools: [:], doc: "")
 
     public var canonical: CanonicalValue {
-        .map(["stores": .map(stores.map { ($0.key.rawValue, .text($0.value)) })])
+        var entries: [(String, CanonicalValue)] = [("stores", .map(stores.map { ($0.key.rawValue, .text($0.value)) }))]
+        // Left out where there are none, so that projects from before there were pools keep their version.
+        if !pools.isEmpty { entries.append(("pools", .map(pools.map { ($0.key, .integer($0.value)) }))) }
+        return .map(entries)
     }
 
     /// The kind `project` with its keys.
@@ -47,6 +52,9 @@ public struct ProjectDefinition: Definition {
             .required("project", "name", "Its name."),
             .optional(
                 "stores", "map", standard: "everything embedded, below `.martlet/`", "Where things are kept."),
+            .optional(
+                "pools", "map from names to whole numbers", standard: "`cpu` and `memory` as the machine has them, no `gpu`",
+                "The room that tasks of pipelines share, by pools of any name, as in `{ warehouse: 4, gpu: 1, cpu: 8, memory: 16GB }`."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -75,6 +83,7 @@ public struct ProjectDefinition: Definition {
         guard var map = MapReader(block.node, keys, title: block.title, errors: errors) else { return nil }
         _ = map.node("project")
         let storesNode = map.node("stores")
+        let pools = map.node("pools").map { self.pools($0, block.title, errors) } ?? [:]
         let doc = map.text("doc")?.value ?? ""
         map.finish()
         if let storesNode,
@@ -94,6 +103,26 @@ public struct ProjectDefinition: Definition {
             stores.finish()
         }
         guard errors.count == before else { return nil }
-        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, doc: doc)
+        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, pools: pools, doc: doc)
+    }
+
+    private static func pools(_ node: LocatedNode, _ title: String, _ errors: ErrorCollector) -> [String: Int64] {
+        let subject = "the key 'pools' of \(title)"
+        guard case .map(let entries) = node.content else {
+            NodeValues(errors, subject).wrong(node, expected: "a map from names to numbers", hint: "as in { gpu: 1, memory: 16GB }")
+            return [:]
+        }
+        guard entries.count <= 100 else {
+            errors.add(.tooLarge, at: node.place, "\(title) has \(entries.count) pools; it may have 100")
+            return [:]
+        }
+        var pools: [String: Int64] = [:]
+        for entry in entries {
+            guard NodeValues(errors, title).name(Located(entry.key, entry.keyPlace), what: "pool") != nil else { continue }
+            let values = NodeValues(errors, "the pool '\(entry.key)' of \(title)")
+            pools[entry.key] =
+                entry.key == "memory" ? values.size(entry.value)?.value : values.integer(entry.value, in: 0...1_000_000_000)?.value
+        }
+        return pools
     }
 }

@@ -4,6 +4,7 @@ internal import MartletFeatureStore
 internal import MartletFeatures
 internal import MartletFrames
 internal import MartletIngestion
+internal import MartletPipelines
 internal import MartletServing
 internal import MartletTraining
 
@@ -42,9 +43,30 @@ extension ProjectPlan {
         for endpoint in project.endpoints {
             lines.append("endpoint \(endpoint.name): \(endpoint.model), record \(endpoint.record.rawValue)")
         }
+        for pipeline in project.pipelines {
+            let starts = [pipeline.schedule.map(text)].compactMap { $0 } + pipeline.triggers.map(text)
+            lines.append(
+                "pipeline \(pipeline.name): \(counted(pipeline.tasks.count, "task")), \(starts.isEmpty ? "started by hand" : starts.joined(separator: ", "))")
+        }
         lines.append("")
         lines.append("\(DefinitionDifference(from: applied, to: project.definitions))")
         return lines.joined(separator: "\n")
+    }
+
+    private static func text(_ schedule: PipelineSchedule) -> String {
+        let rule =
+            switch schedule.rule {
+            case .cron(let cron): cron.canonicalText
+            case .every(let span): "every \(span)"
+            }
+        return rule + (schedule.zone == .utc ? "" : " in \(schedule.zone.name)")
+    }
+
+    private static func text(_ trigger: PipelineTrigger) -> String {
+        switch trigger {
+        case .stream(let name, let every): "every \(every) of \(name)"
+        case .model(let name, let alias): "when \(name)@\(alias) moves"
+        }
     }
 
     private static func counted(_ count: Int, _ noun: String) -> String {

@@ -2,6 +2,7 @@ public import MartletDefinitions
 internal import MartletFeatureStore
 internal import MartletFrames
 internal import MartletIngestion
+internal import MartletPipelines
 internal import MartletServing
 public import MartletTraining
 
@@ -9,6 +10,7 @@ public import MartletTraining
 public enum ProjectPlan {
     /// Every kind that exists. An endpoint names a model by its word, so it stands before it.
     public static let kinds = KindRegistry([
+        PipelineDefinition.kind,
         EndpointDefinition.kind, ModelDefinition.kind, FeatureViewDefinition.kind, StreamDefinition.kind,
         ProjectDefinition.kind,
     ])
@@ -62,15 +64,44 @@ public enum ProjectPlan {
             }
         }
         let tasks = Dictionary(uniqueKeysWithValues: models.map { ($0.name, answer(of: $0.task)) })
-        let endpoints = of(EndpointDefinition.kind).compactMap {
-            EndpointDefinition.read($0, models: tasks, brokenModels: brokenModels, errors: errors)
+        var endpoints: [EndpointDefinition] = []
+        var brokenEndpoints: Set<String> = []
+        for block in of(EndpointDefinition.kind) {
+            if let endpoint = EndpointDefinition.read(block, models: tasks, brokenModels: brokenModels, errors: errors) {
+                endpoints.append(endpoint)
+            } else {
+                brokenEndpoints.insert(block.name)
+            }
         }
+        let answers = answers(of: endpoints, tasks)
+        // One whose model has mistakes answers nobody knows what.
+        brokenEndpoints.formUnion(endpoints.map(\.name).filter { answers[$0] == nil })
+        let project = projects.first ?? .standard
+        let named = PipelineSurroundings(
+            streams: Set(streams.keys),
+            models: Dictionary(uniqueKeysWithValues: models.map { ($0.name, $0.metrics.map(\.name)) }),
+            endpoints: answers, pools: projects.isEmpty && !projectBlocks.isEmpty ? nil : project.pools, brokenStreams: brokenStreams, brokenModels: brokenModels,
+            brokenEndpoints: brokenEndpoints)
+        let pipelines = PipelineDefinition.read(of(PipelineDefinition.kind), in: named, errors: errors)
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(
-            project: projects.first ?? .standard, streams: streams.values.sorted { $0.name < $1.name },
+            project: project, streams: streams.values.sorted { $0.name < $1.name },
             views: catalog.views.values.sorted { $0.name < $1.name },
             models: models.sorted { $0.name < $1.name },
-            endpoints: endpoints.sorted { $0.name < $1.name })
+            endpoints: endpoints.sorted { $0.name < $1.name },
+            pipelines: pipelines.sorted { $0.name < $1.name })
+    }
+
+    /// What each endpoint answers with; none of an endpoint whose model has mistakes.
+    private static func answers(
+        of endpoints: [EndpointDefinition], _ tasks: [String: EndpointDefinition.AnsweringTask]
+    ) -> [String: PipelineSurroundings.Answer] {
+        var answers: [String: PipelineSurroundings.Answer] = [:]
+        for endpoint in endpoints {
+            guard let task = tasks[endpoint.model.model] else { continue }
+            answers[endpoint.name] = task == .labels ? .labels : .number
+        }
+        return answers
     }
 
     private static func answer(of task: ModelTask) -> EndpointDefinition.AnsweringTask {

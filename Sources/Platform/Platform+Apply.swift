@@ -8,6 +8,7 @@ import MartletFrames
 import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletPipelines
 public import MartletPlan
 public import MartletRegistry
 import MartletServing
@@ -34,7 +35,9 @@ extension Platform {
     public func plan(scope: Scope) throws -> PlanReport {
         try scope.require(.definitionsPlan, on: .project(project))
         let source = try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds)
-        return try report(ProjectPlan.check(source))
+        let project = try ProjectPlan.check(source)
+        try refuseMissingPermissions(project, of: scope.principal)
+        return report(project)
     }
 
     private func report(_ checked: CheckedProject) -> PlanReport {
@@ -57,6 +60,7 @@ extension Platform {
             let report = report(try ProjectPlan.check(source))
             let before = inForce
             if report.changesNothing, before.release != nil { return (report, nil) }
+            try refuseMissingPermissions(report.project, of: scope.principal)
             try refuseBreakingChanges(from: before, to: report.project)
             let blob = try blobs.put(source.blob)
             let release = try await makeRelease(
@@ -64,6 +68,24 @@ extension Platform {
                 aliases: before.release?.aliases ?? [:], reason: reason, requestID: requestID, scope: scope, progress: progress)
             return (report, release)
         }
+    }
+
+    /// What runs by itself has the rights of whoever applies it, so these must suffice for each of its tasks.
+    private func refuseMissingPermissions(_ project: CheckedProject, of principal: Principal) throws {
+        var errors: [DefinitionError] = []
+        for pipeline in project.pipelines where pipeline.schedule != nil || !pipeline.triggers.isEmpty {
+            for needed in pipeline.permissions {
+                let resource = needed.required.resource(in: project.project.name)
+                guard (try? Guard().scope(for: principal, to: needed.required.permission, on: resource)) == nil else { continue }
+                errors.append(
+                    DefinitionError(
+                        .conflict, at: needed.place,
+                        "task '\(needed.task)' of pipeline '\(pipeline.name)' needs the permission \(needed.required.permission.rawValue), which '\(principal.name)' lacks",
+                        expected: needed.required.permission.rawValue,
+                        hint: "what a schedule or trigger starts has the rights of who applies it; let somebody apply it who has them all"))
+            }
+        }
+        guard errors.isEmpty else { throw DefinitionErrors(errors) }
     }
 
     /// What is stored under a stream cannot be read under another type or key; such a change needs a stream of its own.
@@ -131,6 +153,7 @@ extension Platform {
         }
         putInForce(next)
         try await features.setViews(wanted)
+        try await configurePipelines()
         return draft
     }
 }

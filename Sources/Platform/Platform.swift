@@ -8,6 +8,7 @@ import MartletFrames
 public import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletPipelines
 import MartletPlan
 import MartletRegistry
 import MartletServing
@@ -69,6 +70,14 @@ public final class Platform: Sendable {
     let partedWork = PartedWork()
     let runs = RunTable()
     let lateRecords: LateRecords
+    /// What programs of tasks are given of this process.
+    let taskSettings: TaskSettings
+    /// The pipelines at work; nil until they are started.
+    let desk = Mutex<PipelineDesk?>(nil)
+    /// Up to where streams were looked at, and the newest event time of each.
+    let reachedEnd = Mutex<(end: Int64, times: [String: Timestamp])>((-1, [:]))
+    /// The newest alerts of pipelines.
+    let alerts = Mutex<[PipelineAlert]>([])
     /// The lock on the project's folder; nil once it was let go.
     private let lock: Mutex<(any FileLock)?>
 
@@ -93,7 +102,10 @@ public final class Platform: Sendable {
     ///   - world: rooted at the project's data folder.
     ///   - projectFiles: rooted at the project's folder.
     /// - Throws: `held` if another process has it open; `damaged` or a store's own error rather than starting over.
-    public static func open(world: World, projectFiles: any FileSystem, limits: Limits = Limits()) async throws -> Platform {
+    ///   - tasks: what programs of tasks are given of this process.
+    public static func open(
+        world: World, projectFiles: any FileSystem, limits: Limits = Limits(), tasks: TaskSettings = TaskSettings()
+    ) async throws -> Platform {
         guard let lock = try world.files.lock(.root / "lock") else { throw PlatformError.held }
         // On a disk SQLite's own way to it, elsewhere the world's.
         let database =
@@ -103,11 +115,12 @@ public final class Platform: Sendable {
                 try SQLiteDatabase(in: world, folder: .root, options: limits.database)
             }
         try database.migrate(
-            ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations, at: world.clock.now())
+            ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations,
+            at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)
         let platform = Platform(
-            world: world, projectFiles: projectFiles, limits: limits, lock: lock, database: database,
+            world: world, projectFiles: projectFiles, limits: limits, tasks: tasks, lock: lock, database: database,
             blobs: try FileBlobStore(in: world, folder: .root / "blobs"), vault: vault, log: log,
             features: try FeatureStore(log: log, files: world.files, folder: .root / "features", limits: limits.features))
         try database.write { try platform.runs.failInterrupted(at: world.clock.now(), $0) }
@@ -116,12 +129,13 @@ public final class Platform: Sendable {
     }
 
     private init(
-        world: World, projectFiles: any FileSystem, limits: Limits, lock: any FileLock, database: any Database,
+        world: World, projectFiles: any FileSystem, limits: Limits, tasks: TaskSettings, lock: any FileLock, database: any Database,
         blobs: any BlobStore, vault: Vault, log: any EventLog, features: FeatureStore
     ) {
         self.world = world
         self.projectFiles = projectFiles
         self.limits = limits
+        taskSettings = tasks
         self.lock = Mutex(lock)
         self.database = database
         self.blobs = blobs
@@ -137,6 +151,7 @@ public final class Platform: Sendable {
 
     /// Writes what saves time at the next start, and lets the project go.
     public func close() async throws {
+        try await stopPipelines()
         try await features.writeSnapshots()
         try audit.close()
         try await (log as? FileEventLog)?.close()
@@ -161,6 +176,11 @@ public final class Platform: Sendable {
 
     func resource(_ kind: Resource.Kind, _ name: String?) -> Resource {
         .thing(kind, name, in: project)
+    }
+
+    /// Stands in the environment of every program of this project's tasks.
+    var programsMark: ProgramMark {
+        ProgramMark(name: Self.programMark, value: world.files.absolutePath(.root) ?? "")
     }
 
     var pseudonyms: Pseudonyms { Pseudonyms(vault: vault, project: project) }

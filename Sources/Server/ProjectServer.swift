@@ -24,6 +24,8 @@ public final class ProjectServer: Sendable {
         public var ownerName = "owner"
         public var listener = ListenerLimits()
         public var platform = Platform.Limits()
+        /// What programs of tasks are given of this process.
+        public var tasks = TaskSettings.ofThisProcess()
         /// Seconds between two rounds of upkeep.
         public var upkeepSeconds: Int64 = 10
 
@@ -43,6 +45,7 @@ public final class ProjectServer: Sendable {
     let log: ServerLog
     private let observer: ProjectObserver
     private let upkeep: RepeatedTask
+    private let pipelineCheck: RepeatedTask
 
     /// The socket's path once there is one, to be removed at the end.
     let socketPath = Mutex<String?>(nil)
@@ -54,7 +57,7 @@ public final class ProjectServer: Sendable {
     public static func open(projectFolder: String, settings: Settings = Settings(), log: ServerLog? = nil) async throws -> ProjectServer {
         let world = try World.system(root: projectFolder + "/" + dataFolder)
         let files = try SystemFileSystem(root: projectFolder)
-        let platform = try await Platform.open(world: world, projectFiles: files, limits: settings.platform)
+        let platform = try await Platform.open(world: world, projectFiles: files, limits: settings.platform, tasks: settings.tasks)
         return try ProjectServer(
             platform: platform, projectFolder: projectFolder, settings: settings, log: log ?? .standardError(world.clock))
     }
@@ -78,17 +81,21 @@ public final class ProjectServer: Sendable {
             authenticator: authenticator, observer: observer, world: platform.world, problem: { Problem($0) })
         listener = HTTPListener(
             responder: gatekeeper, threads: max(1, System.coreCount), limits: settings.listener, connections: connections)
-        upkeep = Self.startUpkeep(of: platform, everySeconds: settings.upkeepSeconds, log: log)
+        upkeep = Self.startUpkeep("upkeep", every: .seconds(settings.upkeepSeconds), log: log) { try await platform.maintain() }
+        pipelineCheck = Self.startUpkeep("pipelines", every: .seconds(1), log: log) { try await platform.checkPipelines() }
     }
 
-    private static func startUpkeep(of platform: Platform, everySeconds seconds: Int64, log: ServerLog) -> RepeatedTask {
+    private static func startUpkeep(
+        _ name: String, every delay: TimeAmount, log: ServerLog, _ work: @escaping @Sendable () async throws -> Void
+    ) -> RepeatedTask {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        return loop.scheduleRepeatedAsyncTask(initialDelay: .seconds(seconds), delay: .seconds(seconds)) { _ in
+        return loop.scheduleRepeatedAsyncTask(initialDelay: delay, delay: delay) { _ in
             loop.makeFutureWithTask {
-                do { try await platform.maintain() } catch {
+                do { try await work() } catch {
                     let problem = Problem(error)
                     log.error(
-                        "upkeep failed", [("error_type", "\(type(of: error))")] + (problem.map { [("error", $0.message)] } ?? []))
+                        "upkeep failed",
+                        [("part", name), ("error_type", "\(type(of: error))")] + (problem.map { [("error", $0.message)] } ?? []))
                 }
             }
         }
@@ -127,6 +134,7 @@ public final class ProjectServer: Sendable {
     /// Stops to accept, lets go of the connections, and closes the project.
     public func close() async throws {
         upkeep.cancel(promise: nil)
+        pipelineCheck.cancel(promise: nil)
         await listener.stop()
         removeSocket()
         observer.flush()

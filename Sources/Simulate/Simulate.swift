@@ -1,10 +1,11 @@
 import Glibc
+import MartletPipelinesTesting
 import MartletPlatformTesting
 import MartletStorageTesting
 
-/// Runs the simulations of the log and of the platform for many seeds and prints the seeds that fail.
+/// Runs the simulations of the log, of the platform and of the scheduler for many seeds and prints the seeds that fail.
 ///
-///     simulate [SEEDS [FIRST]]      1,000 seeds of each from 0 unless said otherwise
+///     simulate [SEEDS [FIRST]]      1,000 seeds of each from 0 unless said otherwise; of the scheduler five times as many
 ///     simulate --seed SEED          one seed of each, twice, with the hash of what it leaves on its disk
 @main struct Simulate {
     static func main() async {
@@ -35,12 +36,23 @@ import MartletStorageTesting
             \(platform.crashes) crashes, \(platform.failedSyncs) failed syncs, \(platform.fullDisks) full disks; \
             \(platform.foundDone) unanswered operations found done; hash \(String(platform.hash, radix: 16))
             """)
-        for failure in logFailures.prefix(5) + platformFailures.prefix(5) { print(failure) }
-        if !logFailures.isEmpty || !platformFailures.isEmpty {
+        let (scheduler, schedulerFailures) = await run(first..<(first + 5 * count), SchedulerSimulationSummary(), +=) { seed in
+            try simulateScheduler(seed: seed)
+        }
+        print(
+            """
+            scheduler: \(5 * count) seeds, \(scheduler.lives) lives, \(scheduler.runs) runs, \(scheduler.attempts) attempts, \
+            \(scheduler.retries) retries, \(scheduler.interruptions) cut short; \(scheduler.crashes) crashes, \
+            \(scheduler.recoveryCrashes) of them during recovery; \(scheduler.cancellations) cancellations, \
+            \(scheduler.cleared) clearings, \(scheduler.marked) marks, \(scheduler.backfills) backfills; \
+            hash \(String(scheduler.hash, radix: 16))
+            """)
+        for failure in logFailures.prefix(5) + platformFailures.prefix(5) + schedulerFailures.prefix(5) { print(failure) }
+        if !logFailures.isEmpty || !platformFailures.isEmpty || !schedulerFailures.isEmpty {
             print(
                 """
-                \(logFailures.count) seeds of the log and \(platformFailures.count) of the platform failed; \
-                'simulate --seed SEED' repeats one
+                \(logFailures.count) seeds of the log, \(platformFailures.count) of the platform and \
+                \(schedulerFailures.count) of the scheduler failed; 'simulate --seed SEED' repeats one
                 """)
             exit(1)
         }
@@ -53,7 +65,9 @@ import MartletStorageTesting
             let first = try await simulatePlatform(seed: seed)
             let second = try await simulatePlatform(seed: seed)
             print("log: \(log)\nplatform: \(first)\nhash: \(String(first.hash, radix: 16)), \(String(second.hash, radix: 16))")
-            guard first == second, try simulateLog(seed: seed) == log else {
+            let scheduler = try simulateScheduler(seed: seed)
+            print("scheduler: \(scheduler)")
+            guard first == second, try simulateLog(seed: seed) == log, try simulateScheduler(seed: seed) == scheduler else {
                 print("two runs of seed \(seed) differ")
                 exit(1)
             }

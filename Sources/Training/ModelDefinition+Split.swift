@@ -169,7 +169,7 @@ struct SplitReader {
     /// A date, a date and time of day in the stream's zone, or RFC 3339.
     private func time(_ node: LocatedNode, _ subject: String) -> Located<Timestamp>? {
         if case .scalar(let scalar) = node.content,
-            let moment = SplitReader.moment(scalar.text, zone: stream.timeZone)
+            let moment = Timestamp(date: scalar.text, in: stream.timeZone)
         {
             return Located(moment, node.place)
         }
@@ -177,43 +177,5 @@ struct SplitReader {
             node, expected: "a date or a time",
             hint: "write 2018-05-08 (midnight in the stream's zone) or 2018-05-08T06:00:00Z")
         return nil
-    }
-
-    /// `YYYY-MM-DD`, then at will a space or `T` and `HH:MM:SS`, then at will `Z` or `±HH:MM`; without one the zone counts.
-    static func moment(_ text: String, zone: TimeZoneTable) -> Timestamp? {
-        let bytes = Array(text.utf8)
-        func number(_ start: Int, _ count: Int) -> Int? {
-            guard start + count <= bytes.count else { return nil }
-            var value = 0
-            for byte in bytes[start..<(start + count)] {
-                guard (48...57).contains(byte) else { return nil }
-                value = value * 10 + Int(byte) - 48
-            }
-            return value
-        }
-        func has(_ byte: Character, at index: Int) -> Bool {
-            index < bytes.count && bytes[index] == byte.asciiValue
-        }
-        guard let year = number(0, 4), has("-", at: 4), let month = number(5, 2), has("-", at: 7),
-            let day = number(8, 2)
-        else {
-            return nil
-        }
-        if bytes.count == 10 { return zone.timestamp(of: CivilDate(year: year, month: month, day: day)) }
-        guard has(" ", at: 10) || has("T", at: 10), let hour = number(11, 2), has(":", at: 13),
-            let minute = number(14, 2),
-            has(":", at: 16), let second = number(17, 2)
-        else { return nil }
-        let date = CivilDate(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-        if bytes.count == 19 { return zone.timestamp(of: date) }
-        guard let moment = date.timestamp else { return nil }
-        if bytes.count == 20, has("Z", at: 19) { return moment }
-        guard bytes.count == 25, has("+", at: 19) || has("-", at: 19), let hours = number(20, 2),
-            has(":", at: 22),
-            let minutes = number(23, 2), hours < 24, minutes < 60
-        else { return nil }
-        let offset = Timestamp.Span(
-            microseconds: Int64(hours * 60 + minutes) * 60_000_000 * (has("+", at: 19) ? 1 : -1))
-        return moment - offset
     }
 }

@@ -12,23 +12,24 @@ struct GuardTests {
     func matrix() {
         // Written out by hand: a change of a role must be a change here.
         let expected: [Role: String] = [
-            .viewer: "definitions.read models.read server.read",
+            .viewer: "definitions.read models.read pipelines.read server.read",
             .scientist: """
-                datasets.build definitions.plan definitions.read events.read features.read models.read models.train predict \
-                predictions.read server.read
+                datasets.build definitions.plan definitions.read events.read features.read models.read models.train pipelines.read \
+                pipelines.run predict predictions.read server.read
                 """,
             .engineer: """
                 datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.correct events.read events.write features.read models.read models.train outcomes.write predict predictions.read server.read
+                events.correct events.read events.write features.read models.read models.train outcomes.write pipelines.read pipelines.run predict \
+                predictions.read server.read
                 """,
             .operator: """
                 audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute models.promote \
-                models.read outcomes.write predict predictions.read server.read
+                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read server.read
                 """,
             .admin: """
                 audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.correct events.read events.write execute features.read models.promote models.read models.train outcomes.write predict \
-                predictions.read server.admin server.read tokens.manage
+                events.correct events.read events.write execute features.read models.promote models.read models.train outcomes.write \
+                pipelines.approve pipelines.read pipelines.run predict predictions.read server.admin server.read tokens.manage
                 """,
         ]
         for role in Role.allCases {

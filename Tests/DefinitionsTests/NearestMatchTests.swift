@@ -14,6 +14,18 @@ struct NearestMatchTests {
         #expect(NearestMatch.distance(Array(right), Array(left)) == expected)
     }
 
+    @Test("a limit changes no distance up to it, and leaves the others beyond it", arguments: 0...4)
+    func limit(limit: Int) {
+        let words = ["", "a", "ab", "ba", "abc", "acb", "abcd", "badc", "kitten", "sitting", "aaaaaaa", "abababab"].map(Array.init)
+        for left in words {
+            for right in words {
+                let exact = NearestMatch.distance(left, right)
+                let bounded = NearestMatch.distance(left, right, limit: limit)
+                #expect(exact <= limit ? bounded == exact : bounded > limit, "\(left) \(right)")
+            }
+        }
+    }
+
     @Test("offers what is near, ignores case, and stays silent where nothing is")
     func nearest() {
         let words = ["count", "sum", "mean", "max", "min", "stddev"]

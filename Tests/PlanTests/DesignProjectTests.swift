@@ -113,15 +113,17 @@ struct DesignProjectTests {
                 feature_view terminal: 3 features of terminal over transactions, windows end 7d before the row
                 model fraud: binary, is_fraud from transactions, 18 features, xgboost
                 endpoint fraud: fraud@champion, record before_answer
+                pipeline daily: 3 tasks, 0 0 * * *
 
                 + endpoint fraud
                 + feature_view customer
                 + feature_view request
                 + feature_view terminal
                 + model fraud
+                + pipeline daily
                 + project fraud
                 + stream transactions
-                7 to add, 0 to change, 0 to remove, 0 unchanged
+                8 to add, 0 to change, 0 to remove, 0 unchanged
                 """)
     }
 }

@@ -22,8 +22,9 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
     static let request = "features/request.yaml"
     static let model = "models/fraud.yaml"
     static let endpoint = "endpoints/fraud.yaml"
+    static let pipeline = "pipelines/daily.yaml"
 
-    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints
+    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints + pipelines + tasks + graphs
 
     static let yaml: [PlantedMistake] = [
         .init("broken YAML", stream, "fields:", "fields: [}"),

@@ -74,12 +74,18 @@ struct HashStabilityTests {
             PlantedMistake(
                 "defaults of an endpoint", "endpoints/fraud.yaml", "score: 0.0 }",
                 "score: 0 }\nrecord: before_answer\nlimits: { deadline: 2000ms }"),
+            PlantedMistake(
+                "defaults of a pipeline", "pipelines/daily.yaml", "catchup: false",
+                "catchup: false\ntime_zone: UTC\nmax_active_runs: 16\ndoc: the usual"),
+            PlantedMistake(
+                "defaults of a task", "pipelines/daily.yaml", "{ train: fraud, after: ingest }",
+                "{ after: [ingest], train: fraud, retries: 0, needs: { cpu: 1 }, trigger_rule: all_success }"),
         ])
     func unchanged(change: PlantedMistake) throws {
         let after = try ProjectPlan.check(Projects.design(change.file, change.old, change.new)).definitions
         #expect(
             DefinitionDifference(from: Self.base, to: after).description
-                == "nothing changes; 7 definitions stay as they are")
+                == "nothing changes; 8 definitions stay as they are")
         #expect(after.hash == Self.base.hash)
     }
 
@@ -141,6 +147,8 @@ struct HashStabilityTests {
                 PlantedMistake("a fallback", "endpoints/fraud.yaml", "score: 0.0", "score: 0.5"),
                 ["endpoint fraud"]
             ),
+            (PlantedMistake("a schedule", "pipelines/daily.yaml", "@daily", "@hourly"), ["pipeline daily"]),
+            (PlantedMistake("a pool", "martlet.yaml", "project: fraud", "project: fraud\npools: { gpu: 1 }"), ["project fraud"]),
         ])
     func changed(change: PlantedMistake, expected: [String]) throws {
         let after = try ProjectPlan.check(Projects.design(change.file, change.old, change.new)).definitions
@@ -175,11 +183,11 @@ struct HashStabilityTests {
                 ~ model fraud
                     ~ trainer.parameters.gamma: 0.0 → 2.0
                     ~ trainer.parameters.max_depth: 6 → 8
-                0 to add, 1 to change, 0 to remove, 6 unchanged
+                0 to add, 1 to change, 0 to remove, 7 unchanged
                 """)
         #expect(difference.json.contains(#"{"path":"trainer.parameters.max_depth","before":6,"after":8}"#))
         let back = DefinitionDifference(from: after, to: .empty)
-        #expect(back.changes.count == 7 && back.changes.allSatisfy { $0.action == .removed })
+        #expect(back.changes.count == 8 && back.changes.allSatisfy { $0.action == .removed })
     }
 
     @Test("the set survives its bytes")

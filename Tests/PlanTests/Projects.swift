@@ -83,6 +83,18 @@ enum Projects {
             fallback: { score: 0.0 }
             """
         ),
+        (
+            "pipelines/daily.yaml",
+            """
+            pipeline: daily
+            schedule: "@daily"
+            catchup: false
+            tasks:
+              ingest: { run: [martlet, ingest, --live, transactions, new.csv] }
+              train:  { train: fraud, after: ingest }
+              deploy: { promote: fraud, after: train }
+            """
+        ),
     ]
 
     static func source(_ files: [(String, String)]) -> ProjectSource {

@@ -31,14 +31,14 @@ struct ReferencePageTests {
                 text: $0.example)
         }
         let project = try ProjectPlan.check(ProjectSource(files))
-        #expect(project.definitions.versions.count == 6)
+        #expect(project.definitions.versions.count == 7)
     }
 
     /// A project that uses every key that exists, each with a value that is accepted.
     static let everyKey: [(String, String)] = [
         (
             "martlet.yaml",
-            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\n"
+            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\n"
         ),
         (
             "streams/orders.yaml",
@@ -97,6 +97,58 @@ struct ReferencePageTests {
         (
             "endpoints/e.yaml",
             "endpoint: e\ndoc: answers\nmodel: m@1\nfallback: { score: 0.5 }\nrecord: after_answer\nlimits: { rows: 1, deadline: 1s, queue: 2 }\n"
+        ),
+        (
+            "pipelines/p.yaml",
+            """
+            pipeline: p
+            doc: all there is
+            schedule: { cron: "@daily", time_zone: UTC, start: 2026-01-01, end: 2027-01-01 }
+            catchup: true
+            triggers: [{ stream: orders, every: 1d }, { model: m@champion }]
+            parameters: { day: { type: string, default: today, doc: which } }
+            max_active_runs: 1
+            max_active_tasks: 2
+            priority: 1
+            deadline: 1h
+            timeout: 2h
+            defaults: { retries: 1, retry_delay: 1s, retry_factor: 2, retry_max_delay: 1m, retry_jitter: 0.1, max_active: 4 }
+            tasks:
+              run:
+                run: [./a, "${parameters.day}"]
+                env: { A: b }
+                folder: jobs
+                limits: { cpu: 1m, memory: 1GB, output: 1MB, file_size: 1GB, processes: 4 }
+                skip_codes: [3]
+                retry_codes: [4]
+                outputs: { files: list of string }
+                inputs: [jobs/a.sql]
+                grace: 1s
+                needs: { warehouse: 1 }
+                cache: 1h
+              take: { ingest: orders, file: "${item}", live: true, after: run, map: tasks.run.files, allow_failure: true }
+              set: { dataset: m, to: set.csv, after: take, trigger_rule: all_done, when: tasks.run.state == "succeeded" }
+              group: { after: set, doc: in one, tasks: { train: { train: m } } }
+              check: { check: tasks.group.train.roc_auc > 0.5, after: group }
+              ask: { approval: may it?, after: check }
+              promote: { promote: m, version: "${tasks.group.train.version}", alias: champion, after: ask }
+              smoke: { smoke: e, inputs: { amount: 1.0 }, expect: output > 0.0, after: promote }
+              score: { predict: e, file: in.csv, to: out.ndjson, after: smoke }
+              next: { pipeline: q, parameters: { n: 1 }, after: score }
+              one: { wait: { until: "06:30" }, after: score }
+              two: { wait: { for: 1m }, after: score }
+              three: { wait: { file: done }, after: score }
+              four: { wait: { stream: orders }, after: score }
+            on_failure: { tell: { run: [./tell] } }
+            ---
+            pipeline: q
+            time_zone: Europe/Brussels
+            schedule: { every: 15m }
+            start: 2026-01-01
+            end: 2027-01-01
+            parameters: { n: int64 }
+            tasks: { a: { run: [./b] } }
+            """
         ),
     ]
 

@@ -17,6 +17,8 @@ struct RouteWalkTests {
     private func target(_ route: Route) -> String {
         route.pattern.text.split(separator: "/", omittingEmptySubsequences: false)
             .map { $0.hasPrefix("{") ? "nothing" : String($0) }.joined(separator: "/")
+            // An answer that would go on for as long as somebody listens.
+            + (route.query.contains { $0.name == "follow" } ? "?follow=false" : "")
     }
 
     /// Routes that anyone may ask; a new one must be added here on purpose.

@@ -20,6 +20,9 @@ struct Up: AsyncParsableCommand {
     @Option(help: "The port; 0 takes any that is free.")
     var port = 7070
 
+    @Flag(name: .long, help: "Start no programs, whatever pipelines say.")
+    var noExec = false
+
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("a port is a number from 0 to 65535") }
     }
@@ -29,7 +32,9 @@ struct Up: AsyncParsableCommand {
         let folder = try ProjectFolder(project)
         let server: ProjectServer
         do {
-            server = try await ProjectServer.open(projectFolder: folder.path)
+            var settings = ProjectServer.Settings()
+            settings.tasks.allowsPrograms = !noExec
+            server = try await ProjectServer.open(projectFolder: folder.path, settings: settings)
         } catch let error as PlatformError where error.code == .held {
             throw CommandFailure(
                 "held", "a server or a command already holds the project '\(project)'",
@@ -39,6 +44,7 @@ struct Up: AsyncParsableCommand {
         do {
             try await server.listenOnSocket()
             let url = try await server.listen(host: host, port: port)
+            try await server.platform.startPipelines(schedules: true)
             try console.say("serving \(folder.path == "." ? "this project" : folder.path) at \(url)")
             if let setupURL = try server.setupURL(url) { try console.say("open this once to become its administrator: \(setupURL)") }
         } catch {

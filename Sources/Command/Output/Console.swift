@@ -50,6 +50,12 @@ struct Console {
         try? diagnostics.write(Array(text.utf8) + [0x0A])
     }
 
+    /// The columns of the terminal that the answer goes to; nil where it goes elsewhere.
+    var columns: Int? { output.columns }
+
+    /// Lines on a terminal that are drawn over and over; nil where nobody looks on.
+    func liveLines() -> LiveLines? { diagnostics.isTerminal ? LiveLines(output: diagnostics) : nil }
+
     /// A progress line on a terminal; nil where nobody looks on.
     func progress(_ title: String, total: Int?) -> ProgressLine? {
         diagnostics.isTerminal ? ProgressLine(title, total: total, output: diagnostics, clock: clock) : nil
@@ -86,5 +92,35 @@ struct ProgressLine {
     /// Wipes the line.
     func clear() {
         try? output.write(Array("\r\u{1B}[K".utf8))
+    }
+}
+
+/// A few lines that are drawn anew in their place on a terminal.
+struct LiveLines {
+    private let output: SequentialOutput
+    private var drawn: [String] = []
+
+    init(output: SequentialOutput) {
+        self.output = output
+    }
+
+    var columns: Int { output.columns ?? 80 }
+
+    /// - Parameter lines: each no wider than the terminal, or it would take two.
+    mutating func show(_ lines: [String]) {
+        guard lines != drawn else { return }
+        write(lines.map { $0 + "\n" }.joined())
+        drawn = lines
+    }
+
+    /// Wipes the lines.
+    mutating func clear() {
+        write("")
+        drawn = []
+    }
+
+    private func write(_ text: String) {
+        let up = drawn.isEmpty ? "" : "\u{1B}[\(drawn.count)A\r\u{1B}[J"
+        try? output.write(Array((up + text).utf8))
     }
 }

@@ -14,7 +14,7 @@ enum ExitStatus: Int32, CaseIterable, Error {
         case .failed: "refused or failed; the error is printed"
         case .usage: "the command line is not understood"
         case .mistakes: "the project's files have mistakes"
-        case .gateFailed: "a model does not meet its gates"
+        case .gateFailed: "a model does not meet its gates, or a pipeline's run did not succeed"
         case .difference: "a check found a difference: replay, audit --verify, doctor"
         }
     }

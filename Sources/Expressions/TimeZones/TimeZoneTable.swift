@@ -65,19 +65,21 @@ public struct TimeZoneTable: Hashable, Sendable {
         return overflow ? nil : Timestamp(microseconds: moment)
     }
 
-    /// A stretch of time with one offset: from `start` (nil: for ever before) until `end` (nil: for ever after).
-    struct Segment {
-        var start: Int64?
-        var end: Int64?
-        var offset: Int
+    /// A stretch of time with one offset: from `start` (nil: for ever before) until `end` (nil: for ever after), in seconds since 1970.
+    package struct Segment: Hashable, Sendable {
+        package var start: Int64?
+        package var end: Int64?
+        package var offset: Int
 
         func contains(_ second: Int64) -> Bool {
             (start.map { $0 <= second } ?? true) && (end.map { second < $0 } ?? true)
         }
     }
 
-    /// The stretch that holds a moment, in seconds since 1970.
-    func segment(at second: Int64) -> Segment {
+    /// A stretch that holds a moment, in seconds since 1970; the one beside it may have the same offset.
+    ///
+    /// - Complexity: O(log transitions).
+    package func segment(at second: Int64) -> Segment {
         var low = 0
         var high = transitions.count
         while low < high {

@@ -20,6 +20,8 @@ struct APIRoutes: Sendable {
         var entities = 1_000
         /// Rows of a page of a list.
         var pageRows = 10_000
+        /// Bytes of a task's log in one answer.
+        var logBytes = 4 << 20
         /// An answer that is made as a whole.
         var answerBytes = 1 << 30
     }
@@ -33,7 +35,7 @@ struct APIRoutes: Sendable {
 
     var all: [Route] {
         let routes =
-            health + definitions + streams + features + models + predictions + governance + sessions + pages
+            health + definitions + streams + features + models + predictions + pipelines + governance + sessions + pages + pipelinePages
         return routes + [description(of: routes)]
     }
 

@@ -6,6 +6,7 @@ import MartletFeatureStore
 import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletPipelines
 import MartletPlatform
 import MartletRegistry
 import MartletStorage
@@ -35,6 +36,7 @@ extension Problem {
                 place: "expression \(error.position.line):\(error.position.column)", hint: error.hint)
         case let error as IngestionError: self.init(error)
         case let error as RegistryError: self.init(error)
+        case let error as SchedulerError: self.init(error)
         case let error as FeatureStoreError: self.init(error)
         case let error as TrainingError: self.init(error)
         case let error as PackageError:
@@ -155,6 +157,21 @@ extension Problem {
             default: (500, "damaged")
             }
         self.init(status: status, code: code, message: error.message, hint: error.hint)
+    }
+
+    private init(_ error: SchedulerError) {
+        let (status, code): (Int, String) =
+            switch error.code {
+            case .notFound: (404, "not_found")
+            case .conflict: (409, "conflict")
+            case .invalid: (400, "invalid")
+            // Unlike a request that is too large, the same again will do once something has ended.
+            case .tooMany: (429, "too_many_runs")
+            default: (503, "stopping")
+            }
+        self.init(
+            status: status, code: code, message: error.message, hint: error.hint,
+            retryAfter: status == 429 ? 10 : status == 503 ? 1 : nil)
     }
 
     private init(_ error: FeatureStoreError) {

@@ -37,6 +37,18 @@ enum PageAssets {
         .look-up button { margin: 0; } ol.steps li { margin: .4rem 0; }
         svg.waterfall { width: 100%; height: auto; min-width: 34rem; } svg text { fill: currentColor; font-size: 13px; }
         svg .name { fill: var(--ink); } svg .value { fill: var(--soft); } svg .up { fill: var(--up); } svg .down { fill: var(--down); }
+        .squares { white-space: nowrap; } .square { display: inline-block; width: 1.35rem; height: 1.35rem; line-height: 1.3rem; text-align: center;
+          border: 1px solid var(--line); border-radius: .25rem; margin: 0 .15rem .15rem 0; font-size: .8rem; text-decoration: none;
+          color: var(--soft); }
+        .grid { width: auto; } .grid th, .grid td { padding: .15rem .3rem .15rem 0; border: 0; } .grid .square { margin: 0; }
+        .state, .square { --state: var(--line); } .s-succeeded { --state: var(--good); } .s-running, .s-deferred, .s-retrying { --state: var(--accent); }
+        .s-failed, .s-upstream_failed, .s-cancelled { --state: var(--bad); }
+        .state.s-succeeded, .state.s-running, .state.s-failed, .square.s-succeeded, .square.s-running, .square.s-deferred, .square.s-retrying,
+        .square.s-failed, .square.s-upstream_failed, .square.s-cancelled { color: var(--state); border-color: var(--state); }
+        .actions button { margin-right: .4rem; }
+        svg.graph { max-width: none; } svg .edge { fill: none; stroke: var(--soft); stroke-width: 1.2; }
+        svg .node { fill: var(--paper); stroke: var(--state, var(--line)); stroke-width: 1.8; } svg .dashed { stroke-dasharray: 5 4; }
+        svg .bar { fill: var(--state, var(--soft)); }
         svg .end { fill: var(--accent); } svg .link { stroke: var(--line); stroke-width: 1; }
         """
 
@@ -76,6 +88,19 @@ enum PageAssets {
             if (event.target.id !== "sign-out") return;
             await send("DELETE", "/api/v1/session");
             location.replace("/");
+          });
+
+          document.addEventListener("click", async (event) => {
+            const button = event.target.closest("button[data-post]");
+            if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
+            button.disabled = true;
+            try {
+              const answer = await send("POST", button.dataset.post, JSON.parse(button.dataset.body));
+              if (answer.ok) { location.reload(); return; }
+              const problem = (await answer.json()).error || {};
+              say([problem.message, problem.hint].filter(Boolean).join(" — "));
+            } catch { say("The server did not answer."); }
+            button.disabled = false;
           });
 
           const refresh = async () => {

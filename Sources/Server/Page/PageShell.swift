@@ -9,7 +9,7 @@ enum PageShell {
         let live: HTML = isLive ? " data-live=\"1\"" : ""
         let who: HTML =
             if let project {
-                "<span class=\"project\">\(project)</span><button type=\"button\" id=\"sign-out\" class=\"quiet\">Sign out</button>"
+                "<span class=\"project\">\(project)</span><nav><a href=\"/pipelines\">Pipelines</a></nav><button type=\"button\" id=\"sign-out\" class=\"quiet\">Sign out</button>"
             } else { "" }
         let html: HTML = """
             <!DOCTYPE html>

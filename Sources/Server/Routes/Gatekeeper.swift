@@ -226,6 +226,7 @@ public final class Gatekeeper: RequestResponder {
         case .server: .server
         case .project: .project(settings.project())
         case .thing(let kind): .thing(kind, parameters.first, in: settings.project())
+        case .every(let kind): .thing(kind, nil, in: settings.project())
         }
     }
 

@@ -34,6 +34,8 @@ public final class Route: Sendable {
         case project
         /// The thing of a kind that the path's first parameter names; all things of the kind if it has none.
         case thing(Resource.Kind)
+        /// All things of a kind, whatever the path's parameters name: what belongs to one of them, such as a run.
+        case every(Resource.Kind)
     }
 
     public enum BodyRule: Sendable {

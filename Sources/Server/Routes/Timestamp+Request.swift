@@ -1,8 +1,8 @@
-import MartletFrames
+package import MartletFrames
 
 extension Timestamp {
     /// Reads RFC 3339, as JSON bodies and queries carry it: `2026-01-31T12:00:00Z`, up to six decimals, `Z` or `+hh:mm`.
-    init?(request text: String) {
+    package init?(request text: String) {
         let bytes = Array(text.utf8)
         guard (20...32).contains(bytes.count), bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] == 0x54, bytes[13] == 0x3A,
             bytes[16] == 0x3A, let year = Self.number(bytes[0..<4]), let month = Self.number(bytes[5..<7]),

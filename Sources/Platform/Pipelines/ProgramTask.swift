@@ -1,0 +1,164 @@
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFrames
+import MartletPipelines
+import MartletStorage
+import MartletWorld
+import Synchronization
+
+extension Platform {
+    /// The variable that stands in the environment of every program of a project's tasks, so that those that a crash left
+    /// behind can be found.
+    static let programMark = "MARTLET_PROGRAMS_OF"
+
+    /// What a program is started with.
+    func launch(_ work: RunWork, _ context: TaskContext, resultPath: String?) throws -> ProgramLaunch {
+        guard let root = projectFiles.absolutePath(.root) else { throw TaskFailure(reason: "programs need a project on a disk") }
+        let start = context.start
+        var environment = [
+            "PATH": taskSettings.path, "LANG": "C.UTF-8", "MARTLET_PROJECT": root, "MARTLET_RUN": start.facts.id,
+            "MARTLET_PIPELINE": start.facts.pipeline, "MARTLET_TASK": start.address.task, "MARTLET_INDEX": "\(start.address.index)",
+            "MARTLET_ATTEMPT": "\(start.attempt)", "MARTLET_TASK_KEY": start.address.description,
+            Self.programMark: programsMark.value,
+        ]
+        if let home = taskSettings.home { environment["HOME"] = home }
+        if let interval = start.facts.interval {
+            environment["MARTLET_INTERVAL_START"] = "\(interval.start)"
+            environment["MARTLET_INTERVAL_END"] = "\(interval.end)"
+        }
+        if let resultPath { environment["MARTLET_RESULT"] = resultPath }
+        for (name, text) in try work.environment(in: context.scope) { environment[name] = text }
+        var limits = ProgramLimits()
+        limits.cpuSeconds = work.limits.cpu.map { Int(($0.microseconds + 999_999) / 1_000_000) }
+        limits.memoryBytes = work.limits.memory.map { Int(clamping: $0) }
+        limits.fileBytes = work.limits.fileSize.map { Int(clamping: $0) }
+        limits.processCount = work.limits.processes.map { Int(clamping: $0) }
+        limits.outputBytes = work.limits.output.map { Int(clamping: $0) } ?? Self.taskLogBytes
+        var arguments = try work.arguments(in: context.scope)
+        // The program itself, whatever the path says.
+        if arguments[0] == "martlet", let own = taskSettings.program { arguments[0] = own }
+        return ProgramLaunch(arguments, environment: environment, folder: work.folder.map { root + "/" + $0 } ?? root, limits: limits)
+    }
+
+    /// The most bytes that an attempt's log has unless the task says otherwise.
+    static let taskLogBytes = 16 << 20
+
+    /// The key under which a program's result may be taken again: code, parameters and inputs.
+    func cacheKey(_ work: RunWork, _ context: TaskContext) throws -> String {
+        var parts: [CanonicalValue] = [
+            .text(context.start.facts.pipeline), .text(context.start.address.task), work.canonical,
+            .texts(try work.arguments(in: withHashes(context))),
+            .map(try work.environment(in: withHashes(context)).map { ($0.key, .text($0.value)) }),
+        ]
+        for input in work.inputs {
+            let path = try input.render(in: context.scope)
+            let reader = try projectFile(path)
+            let hash = try blobs.put(pieces: { try reader.next() })
+            parts.append(.list([.text(path), .text("\(hash)")]))
+        }
+        return DefinitionHash(of: .list(parts)).description
+    }
+
+    /// The scope with hashes in place of the paths of copies, which differ from attempt to attempt.
+    private func withHashes(_ context: TaskContext) -> TaskScope {
+        var scope = context.scope
+        for (name, hash) in context.start.files { scope[name] = .string(hash) }
+        return scope
+    }
+
+    /// What a program wrote as its result, in the types that the task declares.
+    func result(of work: RunWork, at path: RelativePath, _ context: TaskContext) throws -> [String: TaskValue] {
+        guard !work.outputs.isEmpty else { return [:] }
+        let limit = 1 << 20
+        let bytes: [UInt8]
+        do {
+            let file = try world.files.open(path, .read)
+            bytes = try file.read(at: 0, count: limit + 1)
+        } catch {
+            throw TaskFailure(reason: "it wrote no result: there is no file at $MARTLET_RESULT, and it is to give " + names(work.outputs))
+        }
+        guard bytes.count <= limit else {
+            throw TaskFailure(reason: "its result has more than \(limit) bytes; pass what is large as a file")
+        }
+        let json: JSONValue
+        do throws(JSONError) { json = try JSONValue(parsing: bytes, lengthLimit: limit) } catch {
+            throw TaskFailure(reason: "its result is not JSON: \(error)")
+        }
+        guard let object = json.object else { throw TaskFailure(reason: "its result is \(json.kind) where an object is expected") }
+        if let unknown = object.keys.first(where: { key in !work.outputs.contains { $0.name == key } }) {
+            throw TaskFailure(reason: "its result has '\(unknown.prefix(60))', which the task does not declare; it declares " + names(work.outputs))
+        }
+        var result: [String: TaskValue] = [:]
+        for output in work.outputs {
+            guard let value = object[output.name], !value.isNull else {
+                throw TaskFailure(reason: "its result lacks '\(output.name)'")
+            }
+            result[output.name] = try taskValue(value, output, work)
+        }
+        return result
+    }
+
+    private func names(_ outputs: [TaskOutput]) -> String { outputs.map { "'\($0.name)'" }.joined(separator: ", ") }
+
+    private func taskValue(_ json: JSONValue, _ output: TaskOutput, _ work: RunWork) throws -> TaskValue {
+        func scalar(_ json: JSONValue, _ type: ValueType) throws -> Value {
+            let value: Value? =
+                switch type {
+                case .bool: json.bool.map(Value.bool)
+                case .int64: json.int64.map(Value.int64)
+                case .float64: json.double.map(Value.float64)
+                case .string: json.string.map(Value.string)
+                case .timestamp: json.string.flatMap { Timestamp(date: $0, in: .utc) }.map(Value.timestamp)
+                }
+            guard let value else {
+                throw TaskFailure(reason: "'\(output.name)' of its result is \(json.kind) where \(type.rawValue) is declared")
+            }
+            return value
+        }
+        switch output.type {
+        case .scalar(let type): return .scalar(try scalar(json, type))
+        case .list(let type):
+            guard let items = json.array else {
+                throw TaskFailure(reason: "'\(output.name)' of its result is \(json.kind) where a list is declared")
+            }
+            guard items.count <= 10_000 else {
+                throw TaskFailure(reason: "'\(output.name)' of its result has \(items.count) items; a list has at most 10000")
+            }
+            return .list(try items.map { try scalar($0, type) })
+        case .file:
+            guard let text = json.string, TaskPath.problem(of: text) == nil else {
+                throw TaskFailure(reason: "'\(output.name)' of its result is no path inside the project")
+            }
+            let reader = try projectFile((work.folder.map { $0 + "/" } ?? "") + text)
+            let count = Mutex(0)
+            let hash = try blobs.put(pieces: {
+                let piece = try reader.next()
+                let total = count.withLock { count in
+                    count += piece?.count ?? 0
+                    return count
+                }
+                guard total <= Self.taskFileBytes else { throw TaskFailure(reason: "the file '\(text)' has more than \(Self.taskFileBytes) bytes") }
+                return piece
+            })
+            return .file(hash: "\(hash)", byteCount: count.withLock { $0 })
+        }
+    }
+
+    /// How a program's end is told: succeeded, skipped, or failed with what may be done about it.
+    static func outcome(_ exit: ProgramExit, _ work: RunWork, stopped reason: String?) -> AttemptOutcome? {
+        if let reason { return .failed(reason: reason) }
+        let what: String
+        switch exit.ending {
+        case .exited(let code):
+            if code == 0 { return nil }
+            if work.skipCodes.contains(Int(code)) { return .skipped(reason: "it ended with \(code), which means that there was nothing to do") }
+            let isRetryable = work.retryCodes.isEmpty || work.retryCodes.contains(Int(code))
+            return .failed(reason: "it ended with exit code \(code)", isRetryable: isRetryable)
+        case .signalled(let number): what = "it was ended by signal \(number)"
+        case .unknown: what = "how it ended is not known"
+        }
+        let limit = exit.passedLimit.map { $0 == .cpu ? ": it used the processor time that it may" : ": a file passed the size that it may have" } ?? ""
+        return .failed(reason: what + limit)
+    }
+}

@@ -1,0 +1,261 @@
+import MartletFrames
+@testable import MartletPipelines
+import MartletSimulation
+@testable import MartletStorage
+import MartletWorld
+import Testing
+
+@Suite("The service of pipelines")
+struct PipelineServiceTests {
+    let store: PipelineDatabase
+    let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+    let graph: PipelineGraph
+    static let ada = RunActor(kind: "user", id: "ada", name: "Ada")
+
+    init() throws {
+        store = try PipelineDatabase()
+        graph = PipelineGraph(
+            try Reading.pipeline(
+                "pipeline: p\ntasks: { a: { run: [x], retries: 1, retry_delay: 1m, retry_jitter: 0 }, b: { run: [x], after: a } }"))
+    }
+
+    /// A service that turns when it is told to, with the pipeline in force.
+    private func service(_ database: any Database, _ executor: FakeExecutor) async throws -> PipelineService {
+        let world = World(clock: clock, random: SeededRandom(seed: 1), files: SimulatedFileSystem(seed: 1))
+        let graph = graph
+        let service = try PipelineService(database: database, world: world, executor: executor) { _, name in name == "p" ? graph : nil }
+        try await turning(service) { try await service.configure([.init(graph, source: "s", actor: Self.ada)], pools: ["cpu": 8]) }
+        return service
+    }
+
+    /// Turns until an answer has come.
+    private func turning<Answer: Sendable>(_ service: PipelineService, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+        let isDone = Shared(false)
+        return try await withThrowingTaskGroup(of: Answer.self) { group in
+            group.addTask {
+                defer { isDone.withLock { $0 = true } }
+                return try await body()
+            }
+            while !isDone.withLock({ $0 }) {
+                service.turn()
+                await Task.yield()
+            }
+            guard let answer = try await group.next() else { throw CancellationError() }
+            return answer
+        }
+    }
+
+    @discardableResult
+    private func run(_ service: PipelineService) async throws -> String {
+        try await turning(service) {
+            try await service.ask { scheduler, now, turn throws(SchedulerError) in
+                try scheduler.request(.init("p", cause: .manual, actor: Self.ada), at: now, &turn)
+            }
+        }
+    }
+
+    private func stored(_ run: String) throws -> StoredRun? { try store.database.read { try store.tables.run(run, $0) } }
+
+    @Test("a request is answered once it is stored, and only then does anything start")
+    func order() async throws {
+        let executor = FakeExecutor()
+        let seen = Shared<[String]>([])
+        let database = FaultyDatabase(store.database) { _ in seen.withLock { $0.append("write after \(executor.log.count) effects") } }
+        let service = try await service(database, executor)
+        let run = try await run(service)
+        #expect(try stored(run)?.state == .running)
+        #expect(executor.log == ["starts p a#1"])
+        #expect(seen.withLock { $0.last } == "write after 0 effects")
+        executor.end("p a#1")
+        // Nothing is decided until the next turn.
+        #expect(executor.log == ["starts p a#1"])
+        service.turn()
+        #expect(executor.log == ["starts p a#1", "starts p b#1"])
+        executor.end("p b#1")
+        service.turn()
+        #expect(executor.log.last == "run succeeded")
+        #expect(try stored(run)?.state == .succeeded)
+    }
+
+    @Test("many reports share one commit")
+    func groups() async throws {
+        let executor = FakeExecutor()
+        let database = FaultyDatabase(store.database)
+        let service = try await service(database, executor)
+        for _ in 0..<8 { try await run(service) }
+        #expect(executor.log.count == 8)
+        let before = database.writes
+        for _ in 0..<8 { #expect(executor.end("p a#1")) }
+        service.turn()
+        #expect(database.writes == before + 1)
+        #expect(executor.log.suffix(8) == Array(repeating: "starts p b#1", count: 8)[...])
+    }
+
+    @Test("a turn that changes nothing writes nothing")
+    func idle() async throws {
+        let database = FaultyDatabase(store.database)
+        let service = try await service(database, FakeExecutor())
+        let before = database.writes
+        for _ in 0..<10 {
+            clock.advance(by: .minutes(1))
+            service.turn()
+        }
+        #expect(database.writes == before)
+    }
+
+    @Test("a retry begins when its time has come")
+    func retries() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        try await run(service)
+        executor.end("p a#1", .failed(reason: "no"))
+        service.turn()
+        clock.advance(by: .seconds(59))
+        service.turn()
+        #expect(executor.log == ["starts p a#1"])
+        clock.advance(by: .seconds(1))
+        service.turn()
+        #expect(executor.log == ["starts p a#1", "starts p a#2"])
+    }
+
+    @Test("a full disk holds back what is to be done, and nothing is lost", .timeLimit(.minutes(1)))
+    func full() async throws {
+        let executor = FakeExecutor()
+        let failed = Shared<[Int]>([])
+        let waker = Shared<PipelineService?>(nil)
+        let database = FaultyDatabase(store.database) { failure in
+            guard failure != nil else { return }
+            failed.withLock { $0.append(executor.log.count) }
+            // Something comes in meanwhile, so that the service need not sleep its second out.
+            if let service = waker.withLock({ $0 }) { Task { try await service.ask { _, _, _ throws(SchedulerError) in } } }
+        }
+        let service = try await service(database, executor)
+        waker.withLock { $0 = service }
+        let before = executor.log.count
+        database.fail([.full, .busy, .full])
+        let run = try await run(service)
+        #expect(failed.withLock { $0 } == [before, before, before])
+        #expect(try stored(run)?.state == .running)
+        #expect(executor.log == ["starts p a#1"])
+        waker.withLock { $0 = nil }
+    }
+
+    @Test("after any other failure of the database nothing is done, and all callers are told", .timeLimit(.minutes(1)))
+    func fatal() async throws {
+        let executor = FakeExecutor()
+        let database = FaultyDatabase(store.database)
+        let service = try await service(database, executor)
+        let first = try await run(service)
+        database.fail([.failed])
+        await #expect(throws: DatabaseError.self) { try await run(service) }
+        #expect(executor.log == ["starts p a#1"])
+        #expect(!service.turn())
+        // Without a turn: it is known.
+        await #expect(throws: DatabaseError.self) { try await service.ask { _, _, _ throws(SchedulerError) in } }
+        executor.end("p a#1")
+        #expect(!service.turn())
+        #expect(executor.log == ["starts p a#1"])
+        // What was stored is what a new program finds.
+        let all = try store.database.read { try store.tables.runs(RunFilter(), limit: 10, $0) }
+        #expect(all.map(\.facts.id) == [first])
+    }
+
+    @Test("whoever asks while a write fails for good is told too", .timeLimit(.minutes(1)))
+    func fatalMeanwhile() async throws {
+        let late = Shared<Task<Void, any Error>?>(nil)
+        let waker = Shared<PipelineService?>(nil)
+        let hasAsked = Shared(false)
+        let database = FaultyDatabase(store.database) { failure in
+            guard failure != nil, let service = waker.withLock({ $0 }) else { return }
+            late.withLock { late in
+                late = Task {
+                    hasAsked.withLock { $0 = true }
+                    try await service.ask { _, _, _ throws(SchedulerError) in }
+                }
+            }
+            // Until the question is, as far as can be told, in the inbox.
+            for _ in 0..<1_000_000 where !hasAsked.withLock({ $0 }) {}
+        }
+        let service = try await service(database, FakeExecutor())
+        waker.withLock { $0 = service }
+        database.fail([.failed])
+        await #expect(throws: DatabaseError.self) { try await run(service) }
+        let task = try #require(late.withLock { $0 })
+        await #expect(throws: DatabaseError.self) { try await task.value }
+        waker.withLock { $0 = nil }
+    }
+
+    @Test("another program that takes over ends this one")
+    func overtaken() async throws {
+        let service = try await service(store.database, FakeExecutor())
+        let second = try await self.service(store.database, FakeExecutor())
+        await #expect(throws: PipelineStoreError.self) { try await run(service) }
+        try await run(second)
+    }
+
+    @Test("what was stored goes on when it is opened again after a crash")
+    func reopening() async throws {
+        let executor = FakeExecutor()
+        let run: String
+        do {
+            let service = try await service(store.database, executor)
+            run = try await self.run(service)
+            executor.end("p a#1")
+            service.turn()
+            // The end of b is lost with the program.
+            executor.end("p b#1")
+        }
+        let second = FakeExecutor()
+        let service = try await service(store.database, second)
+        #expect(second.log == ["starts p b#2"])
+        #expect(!second.end("p a#1"))
+        second.end("p b#2")
+        service.turn()
+        #expect(try stored(run)?.state == .succeeded)
+    }
+
+    @Test("a run whose definition can no longer be read has failed after a start")
+    func lost() async throws {
+        let service = try await service(store.database, FakeExecutor())
+        let run = try await run(service)
+        let world = World(clock: clock, random: SeededRandom(seed: 1), files: SimulatedFileSystem(seed: 1))
+        _ = try PipelineService(database: store.database, world: world, executor: FakeExecutor()) { _, _ in nil }
+        #expect(try stored(run)?.state == .failed)
+        #expect(try stored(run)?.ended == clock.now())
+    }
+
+    @Test("what it refuses changes nothing and is told to whoever asked")
+    func refusals() async throws {
+        let database = FaultyDatabase(store.database)
+        let service = try await service(database, FakeExecutor())
+        let before = database.writes
+        await #expect(throws: SchedulerError.self) {
+            try await turning(service) {
+                try await service.ask { scheduler, now, turn throws(SchedulerError) in
+                    try scheduler.request(.init("nobody", cause: .manual, actor: Self.ada), at: now, &turn)
+                }
+            }
+        }
+        #expect(database.writes == before)
+    }
+
+    @Test("on a thread of its own: it turns when something comes in, and refuses once it is closed", .timeLimit(.minutes(1)))
+    func thread() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        service.start()
+        let run = try await service.ask { scheduler, now, turn throws(SchedulerError) in
+            try scheduler.request(.init("p", cause: .manual, actor: Self.ada), at: now, &turn)
+        }
+        while executor.log.isEmpty { await Task.yield() }
+        executor.end("p a#1")
+        while executor.log.count < 2 { await Task.yield() }
+        try await service.beginStopping()
+        let number = try #require(graph.number(of: "b"))
+        try await service.interrupt(InstanceAddress(run: run, task: "b"), InstanceNumber(number), attempt: 1)
+        service.close()
+        await #expect(throws: SchedulerError.self) { try await service.ask { _, _, _ throws(SchedulerError) in } }
+        let records = try store.database.read { try store.tables.records(of: run, graph, $0) }
+        #expect(records.last?.record == .interrupted(InstanceNumber(number), attempt: 1, isCounted: false))
+    }
+}

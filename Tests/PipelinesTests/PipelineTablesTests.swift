@@ -1,0 +1,310 @@
+import MartletExpressions
+import MartletFrames
+@testable import MartletPipelines
+import MartletPipelinesTesting
+@testable import MartletStorage
+import Testing
+
+/// A database in a folder of its own, with the pipelines' tables and an owner.
+struct PipelineDatabase {
+    let folder: TemporaryFolder
+    let database: SQLiteDatabase
+    let tables = PipelineTables()
+    let epoch: Int
+
+    init() throws {
+        folder = try TemporaryFolder()
+        database = try SQLiteDatabase(folder: folder.path)
+        try database.migrate(PipelineTables.migrations, at: Timestamp(microseconds: 1))
+        let tables = tables
+        epoch = try database.write { try tables.takeOwnership($0) }
+    }
+
+    func commit(_ turn: Turn) throws {
+        try database.write { [tables, epoch] in _ = try tables.commit(turn, epoch: epoch, $0) }
+    }
+}
+
+/// Turns and what they need, made by hand.
+enum Turns {
+    static let ada = RunActor(kind: "user", id: "ada", name: "Ada")
+
+    static func at(_ text: String) throws -> Timestamp { try #require(Timestamp(date: text, in: .utc)) }
+
+    static func id(_ number: Int, _ time: Timestamp) -> String {
+        let tail = String(number, radix: 16)
+        return PipelineTables.firstID(at: time) + "-7000-8000-" + String(repeating: "0", count: 12 - tail.count) + tail
+    }
+
+    static func run(_ facts: RunFacts, _ turn: inout Turn, state: RunState = .queued, ended: Timestamp? = nil) {
+        turn.newRuns.append(.init(facts: facts, source: "s", definition: "d", taskCount: 1))
+        if state != .queued { turn.runStates.append(.init(run: facts.id, state: state, began: facts.created, ended: ended)) }
+    }
+}
+
+@Suite("Pipelines in SQL")
+struct PipelineTablesTests {
+    @Test("what was stored turn by turn is read back as the model has it", arguments: UInt64(0)..<25)
+    func model(seed: UInt64) throws {
+        let store = try PipelineDatabase()
+        var turns: [Turn] = []
+        _ = try simulateScheduler(seed: seed) { turns.append($0) }
+        var model = StoredPipelines()
+        var graphs: [String: PipelineGraph] = [:]
+        for turn in turns {
+            model.commit(turn)
+            graphs.merge(turn.graphs) { $1 }
+        }
+        // One transaction for all of them, which differs in nothing but the time that it takes.
+        try store.database.write { transaction in
+            for turn in turns { try store.tables.commit(turn, epoch: store.epoch, transaction) }
+        }
+        #expect(!model.runs.isEmpty)
+        try store.database.read { reader throws in
+            for (id, run) in model.runs {
+                let stored = try #require(try store.tables.run(id, reader))
+                #expect(stored.facts == run.facts)
+                #expect(stored.state == run.state && stored.began == run.began && stored.ended == run.ended && stored.source == run.source)
+                if let graph = graphs[id] { #expect(try store.tables.records(of: id, graph, reader) == run.records) }
+            }
+            let all = try store.tables.runs(RunFilter(), limit: 10_000, reader)
+            #expect(all.map(\.facts.id) == model.order.sorted(by: >))
+            #expect(try store.tables.unendedRuns(reader).map(\.facts.id) == model.order.filter { model.runs[$0]?.state.isEnd == false }.sorted())
+            #expect(try store.tables.cursors(reader) == model.cursors)
+            #expect(try store.tables.paused(reader) == model.paused)
+            let backfills = try store.tables.backfills(nil, limit: 1_000, reader)
+            #expect(Dictionary(uniqueKeysWithValues: backfills.map { ($0.id, $0) }) == model.backfills.mapValues { $0.withoutCount })
+            for (key, entry) in model.cache {
+                #expect(try store.tables.cached(key, since: entry.time, reader) == entry.result)
+                #expect(try store.tables.cached(key, since: entry.time + Timestamp.Span(microseconds: 1), reader) == nil)
+            }
+        }
+    }
+
+    @Test("whoever has been overtaken stores nothing more")
+    func epochs() throws {
+        let store = try PipelineDatabase()
+        let second = try store.database.write { try store.tables.takeOwnership($0) }
+        #expect(second == store.epoch + 1)
+        var turn = Turn()
+        Turns.run(RunFacts(id: "r1", pipeline: "p", cause: .manual, actor: Turns.ada, created: Timestamp(microseconds: 5)), &turn)
+        let error = #expect(throws: PipelineStoreError.self) { try store.commit(turn) }
+        #expect(error?.message == "another program has taken over the pipelines of this project")
+        #expect(try store.database.read { try store.tables.run("r1", $0) } == nil)
+        try store.database.write { _ = try store.tables.commit(turn, epoch: second, $0) }
+        #expect(try store.database.read { try store.tables.run("r1", $0) }?.facts == turn.newRuns[0].facts)
+    }
+
+    @Test("an interval of a schedule cannot be stored twice; of a backfill it can")
+    func intervals() throws {
+        let store = try PipelineDatabase()
+        let day = DataInterval(start: try Turns.at("2024-03-01"), end: try Turns.at("2024-03-02"))
+        func turn(_ id: String, _ cause: RunCause) -> Turn {
+            var turn = Turn()
+            Turns.run(RunFacts(id: id, pipeline: "p", cause: cause, interval: day, actor: Turns.ada, created: day.end), &turn)
+            return turn
+        }
+        try store.commit(turn("r1", .schedule))
+        let error = #expect(throws: DatabaseError.self) { try store.commit(turn("r2", .schedule)) }
+        #expect(error?.code == .duplicate)
+        try store.commit(turn("r3", .backfill))
+        try store.commit(turn("r4", .backfill))
+        #expect(try store.database.read { try store.tables.states(pipeline: "p", intervalsFrom: day.start, to: day.end, $0) }.count == 3)
+    }
+
+    @Test("a run is found by the key of its request, in its own pipeline")
+    func keys() throws {
+        let store = try PipelineDatabase()
+        var turn = Turn()
+        Turns.run(RunFacts(id: "r1", pipeline: "p", cause: .manual, actor: Turns.ada, created: .init(microseconds: 1), requestKey: "k"), &turn)
+        Turns.run(RunFacts(id: "r2", pipeline: "q", cause: .manual, actor: Turns.ada, created: .init(microseconds: 1), requestKey: "k"), &turn)
+        try store.commit(turn)
+        try store.database.read { reader throws in
+            #expect(try store.tables.run(pipeline: "p", requestKey: "k", reader)?.facts.id == "r1")
+            #expect(try store.tables.run(pipeline: "q", requestKey: "k", reader)?.facts.id == "r2")
+            #expect(try store.tables.run(pipeline: "p", requestKey: "other", reader) == nil)
+        }
+    }
+
+    @Test("lists give what a filter says, newest first, in pages that leave nothing out and give nothing twice")
+    func filters() throws {
+        let store = try PipelineDatabase()
+        let start = try Turns.at("2024-03-01")
+        let states = RunState.allCases
+        var turn = Turn()
+        var expected: [(id: String, pipeline: String, state: RunState, backfill: String?, created: Timestamp)] = []
+        for number in 0..<200 {
+            let created = start + .minutes(Int64(number))
+            let pipeline = "p\(number % 3)"
+            let state = states[number % states.count]
+            let backfill = number % 7 == 0 ? "b\(number % 2)" : nil
+            let id = Turns.id(number, created)
+            Turns.run(
+                RunFacts(id: id, pipeline: pipeline, cause: .manual, actor: Turns.ada, created: created, backfill: backfill), &turn,
+                state: state)
+            expected.append((id, pipeline, state, backfill, created))
+        }
+        try store.commit(turn)
+        expected.reverse()
+        let since = start + .minutes(50)
+        let until = start + .minutes(150)
+        for pipeline in [nil, "p1", "nobody"] {
+            for state in [nil, RunState.failed] {
+                for backfill in [nil, "b0", "nothing"] {
+                    for isBounded in [false, true] {
+                        var filter = RunFilter(pipeline: pipeline, state: state, backfill: backfill)
+                        if isBounded { (filter.since, filter.until) = (since, until) }
+                        let wanted = expected.filter {
+                            (pipeline == nil || $0.pipeline == pipeline) && (state == nil || $0.state == state)
+                                && (backfill == nil || $0.backfill == backfill)
+                                && (!isBounded || $0.created >= since && $0.created < until)
+                        }
+                        var found: [String] = []
+                        while true {
+                            let page = try store.database.read { try store.tables.runs(filter, limit: 7, $0) }
+                            found += page.map(\.facts.id)
+                            guard page.count == 7 else { break }
+                            filter.before = page.last?.facts.id
+                        }
+                        #expect(found == wanted.map(\.id), "\(filter)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("the states of a range are those of its intervals, in their order")
+    func states() throws {
+        let store = try PipelineDatabase()
+        let start = try Turns.at("2024-03-01")
+        var turn = Turn()
+        for day in [Int64(3), 1, 2, 5] {
+            let interval = DataInterval(start: start + .days(day), end: start + .days(day + 1))
+            Turns.run(
+                RunFacts(id: "r\(day)", pipeline: "p", cause: .schedule, interval: interval, actor: Turns.ada, created: interval.end), &turn,
+                state: day == 2 ? .failed : .succeeded)
+        }
+        Turns.run(RunFacts(id: "x", pipeline: "p", cause: .manual, actor: Turns.ada, created: start), &turn)
+        try store.commit(turn)
+        let found = try store.database.read {
+            try store.tables.states(pipeline: "p", intervalsFrom: start + .days(2), to: start + .days(5), $0)
+        }
+        #expect(found.map(\.start) == [start + .days(2), start + .days(3)])
+        #expect(found.map(\.state) == [.failed, .succeeded])
+    }
+
+    @Test("what ended before a time is deleted with its records, a bounded number at a time; what has not ended is kept")
+    func deletion() throws {
+        let store = try PipelineDatabase()
+        let graph = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { a: { run: [x] } }"))
+        let start = try Turns.at("2024-03-01")
+        var turn = Turn()
+        var ids: [String] = []
+        for number in 0..<10 {
+            let created = start + .days(Int64(number))
+            let id = Turns.id(number, created)
+            ids.append(id)
+            // The first takes for ever; the third ended late.
+            let ended: Timestamp? = number == 0 ? nil : number == 2 ? start + .days(20) : created + .hours(1)
+            Turns.run(
+                RunFacts(id: id, pipeline: "p", cause: .manual, actor: Turns.ada, created: created), &turn,
+                state: ended == nil ? .running : .succeeded, ended: ended)
+            turn.records.append((id, TimedRecord(created, .began)))
+            turn.graphs[id] = graph
+            turn.cacheEntries.append(.init(key: "k\(number)", run: id, task: "a", time: created, result: ["n": .scalar(.int64(1))]))
+        }
+        try store.commit(turn)
+        let limit = start + .days(6)
+        func delete() throws -> [String] {
+            try store.database.write { try store.tables.deleteRuns(endedBefore: limit, limit: 3, $0) }
+        }
+        #expect(try delete() == [ids[1], ids[3], ids[4]])
+        #expect(try delete() == [ids[5]])
+        #expect(try delete() == [])
+        try store.database.read { reader throws in
+            #expect(try store.tables.runs(RunFilter(), limit: 100, reader).map(\.facts.id).sorted() == [0, 2, 6, 7, 8, 9].map { ids[$0] })
+            for (number, id) in ids.enumerated() {
+                #expect(try store.tables.records(of: id, graph, reader).isEmpty == [1, 3, 4, 5].contains(number))
+                #expect(try store.tables.cached("k\(number)", since: start, reader) == (number < 6 ? nil : ["n": .scalar(.int64(1))]))
+            }
+        }
+    }
+
+    @Test("records are read by a program that puts the tasks in another order, and not by one that lacks a task")
+    func order() throws {
+        let store = try PipelineDatabase()
+        let graph = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { a: { run: [x] }, b: { run: [x], after: a } }"))
+        let facts = RunFacts(id: "r1", pipeline: "p", cause: .manual, actor: Turns.ada, created: Timestamp(microseconds: 1))
+        var turn = Turn()
+        Turns.run(facts, &turn, state: .running)
+        let now = Timestamp(microseconds: 2)
+        let first = InstanceNumber(0)
+        turn.records = [
+            (facts.id, TimedRecord(now, .began)),
+            (facts.id, TimedRecord(now, .attempt(first, number: 1, isDeferred: false))),
+            (facts.id, TimedRecord(now, .ended(first, attempt: 1, .succeeded, InstanceEnd()))),
+        ]
+        turn.graphs[facts.id] = graph
+        try store.commit(turn)
+        let other = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { z: { run: [x] }, b: { run: [x], after: z }, a: { run: [x] } }"))
+        let records = try store.database.read { try store.tables.records(of: facts.id, other, $0) }
+        let machine = RunMachine(facts, other)
+        for record in records { machine.apply(record) }
+        #expect(other.number(of: "a") != 0)
+        #expect(other.number(of: "a").map { machine.state(of: $0) } == .succeeded)
+        let lacking = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { b: { run: [x] } }"))
+        let error = #expect(throws: PipelineStoreError.self) { try store.database.read { try store.tables.records(of: facts.id, lacking, $0) } }
+        #expect(error?.message == "the stored history of pipelines cannot be read")
+    }
+
+    @Test("damaged rows are an error that says where, not a trap and not silence")
+    func damage() throws {
+        let store = try PipelineDatabase()
+        let graph = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { a: { run: [x] } }"))
+        var turn = Turn()
+        let facts = RunFacts(id: "r1", pipeline: "p", cause: .manual, actor: Turns.ada, created: Timestamp(microseconds: 1))
+        Turns.run(facts, &turn)
+        turn.records.append((facts.id, TimedRecord(facts.created, .began)))
+        turn.graphs[facts.id] = graph
+        let day = DataInterval(start: facts.created, end: Timestamp(microseconds: 9))
+        turn.backfills.append(Backfill(id: "b1", pipeline: "p", actor: Turns.ada, created: facts.created, intervals: [day], maxActiveRuns: 1))
+        turn.cacheEntries.append(.init(key: "k", run: "r1", task: "a", time: facts.created, result: ["n": .scalar(.int64(1))]))
+        try store.commit(turn)
+        func error(_ damage: Statement, _ read: (any DatabaseReader) throws -> Void) throws -> String {
+            var message = ""
+            do {
+                try store.database.write { transaction in
+                    try transaction.execute(damage)
+                    do { try read(transaction) } catch let error as PipelineStoreError { message = error.message }
+                    throw CancellationError()
+                }
+            } catch is CancellationError {}
+            return message
+        }
+        let tables = store.tables
+        let runs = "the stored runs of pipelines cannot be read"
+        let history = "the stored history of pipelines cannot be read"
+        #expect(try error("UPDATE pipelines_runs SET state = 'odd'") { _ = try tables.run("r1", $0) } == runs)
+        #expect(try error("UPDATE pipelines_runs SET cause = 'odd'") { _ = try tables.runs(RunFilter(), limit: 9, $0) } == runs)
+        #expect(try error("UPDATE pipelines_runs SET parameters = '[1]'") { _ = try tables.run("r1", $0) } == runs)
+        #expect(try error("UPDATE pipelines_runs SET parameters = '{'") { _ = try tables.run("r1", $0) } == runs)
+        for text in ["[{\"at\":1,\"event\":\"odd\"}]", "[1]", "{}", "[", "[{\"at\":1,\"event\":\"ended\",\"task\":\"z\",\"state\":\"failed\"}]"] {
+            #expect(try error("UPDATE pipelines_history SET records = \(text)") { _ = try tables.records(of: "r1", graph, $0) } == history)
+        }
+        let backfills = "the stored backfills of pipelines cannot be read"
+        for text in ["[", "{}", "[[1]]", "[[2,1]]", "[\"a\"]"] {
+            #expect(try error("UPDATE pipelines_backfills SET intervals = \(text)") { _ = try tables.backfills(nil, limit: 9, $0) } == backfills, "\(text)")
+        }
+        #expect(try error("UPDATE pipelines_backfills SET state = 'odd'") { _ = try tables.backfills(nil, limit: 9, $0) } == backfills)
+        #expect(try error("UPDATE pipelines_cache SET result = '7'") { _ = try tables.cached("k", since: facts.created, $0) } == "the stored cache of pipelines cannot be read")
+    }
+}
+
+extension Backfill {
+    /// As it is stored: how many of its runs are under way is counted anew at each start.
+    var withoutCount: Backfill {
+        var backfill = self
+        backfill.active = 0
+        return backfill
+    }
+}

@@ -1,0 +1,195 @@
+import Foundation
+import MartletAccess
+import MartletBytes
+import MartletFrames
+import MartletGovernance
+import MartletPipelines
+import MartletPlatform
+import MartletWorld
+import Testing
+
+@Suite("Pipelines")
+struct PipelineTests {
+    /// Runs a pipeline and waits for its end.
+    func run(_ name: String, on fixture: PlatformFixture, parameters: JSONValue? = nil) async throws -> JSONValue {
+        let run = try await fixture.platform.runPipeline(
+            name, parameters: parameters, interval: nil, key: nil, note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, name))
+        return try await end(of: try #require(run["run"]?.string), on: fixture)
+    }
+
+    func end(of id: String, on fixture: PlatformFixture) async throws -> JSONValue {
+        try await state(of: id, on: fixture) { !["queued", "running"].contains($0["state"]?.string) }
+    }
+
+    /// The run once it is as asked for.
+    func state(of id: String, on fixture: PlatformFixture, _ isSo: (JSONValue) -> Bool) async throws -> JSONValue {
+        for _ in 0..<6_000 {
+            let shown = try fixture.platform.pipelineRun(id, scope: fixture.scope(.pipelinesRead, .pipeline))
+            if isSo(shown) { return shown }
+            try await fixture.platform.checkPipelines()
+            try await offPool { WakeSignal().wait(atMost: .init(microseconds: 10_000)) }
+        }
+        Issue.record("the run \(id) did not come to it")
+        return .null
+    }
+
+    func states(_ run: JSONValue) -> [String: String] {
+        Dictionary(uniqueKeysWithValues: (run["tasks"]?.array ?? []).map { ($0["task"]?.string ?? "", $0["state"]?.string ?? "") })
+    }
+
+    func log(_ run: JSONValue, _ task: String, index: Int = 0, on fixture: PlatformFixture) throws -> String? {
+        try fixture.platform.pipelineLog(
+            run: run["run"]?.string ?? "", task: task, index: index, attempt: nil, from: 0, limit: 1 << 20,
+            scope: fixture.scope(.pipelinesRead, .pipeline)
+        ).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func started(_ pipelines: String, files: [String: String] = [:]) async throws -> PlatformFixture {
+        var all = ["martlet.yaml": "project: works\npools: { cpu: 4 }\n", "pipelines/all.yaml": pipelines]
+        all.merge(files) { $1 }
+        let fixture = try await PlatformFixture(files: all)
+        try await fixture.apply()
+        try await fixture.platform.startPipelines(schedules: false)
+        return fixture
+    }
+
+    @Test("programs give results, conditions and lists follow them, codes mean what the task says, output is kept")
+    func programs() async throws {
+        let fixture = try await started("""
+            pipeline: work
+            parameters: { name: { type: string, default: world } }
+            tasks:
+              a:
+                run: [sh, -c, 'echo "hello $1"; printf ''{"n": 3, "items": ["x", "y"]}'' > "$MARTLET_RESULT"', sh, "${parameters.name}; $(rm -rf /)"]
+                outputs: { n: int64, items: list of string }
+              b: { run: [echo, "n is ${tasks.a.n}"], after: a, when: tasks.a.n > 2 }
+              not: { run: ["false"], after: a, when: tasks.a.n > 3 }
+              each: { run: [sh, -c, 'echo "$0 $MARTLET_TASK_KEY"', "${item}"], after: a, map: tasks.a.items }
+              skip: { run: [sh, -c, exit 99], skip_codes: [99] }
+              fail: { run: [sh, -c, exit 3], retries: 2, retry_delay: 10ms, allow_failure: true }
+              once: { run: [sh, -c, exit 4], retries: 2, retry_delay: 10ms, retry_codes: [75], allow_failure: true }
+              gate: { check: "tasks.a.n == 3", after: [b, each] }
+            """)
+        let done = try await run("work", on: fixture)
+        #expect(done["state"]?.string == "succeeded")
+        #expect(states(done) == [
+            "a": "succeeded", "b": "succeeded", "not": "skipped", "each": "succeeded", "skip": "skipped", "fail": "failed",
+            "once": "failed", "gate": "succeeded",
+        ])
+        #expect(try log(done, "a", on: fixture) == "hello world; $(rm -rf /)\n")
+        #expect(try log(done, "b", on: fixture) == "n is 3\n")
+        #expect(try log(done, "each", index: 1, on: fixture) == "y \(done["run"]?.string ?? "")/each/1\n")
+        #expect(try log(done, "skip", on: fixture) == nil)
+        let attempts = Dictionary(uniqueKeysWithValues: (done["tasks"]?.array ?? []).map {
+            ($0["task"]?.string ?? "", $0["instances"]?.array?.first?["attempt"]?.int64 ?? 0)
+        })
+        #expect(attempts["fail"] == 3 && attempts["once"] == 1)
+        try await fixture.platform.close()
+    }
+
+    @Test("a cancelled run ends its programs with their children, and starts nothing more")
+    func cancel() async throws {
+        let fixture = try await started("""
+            pipeline: long
+            tasks:
+              a: { run: [sh, -c, 'trap "" TERM; sleep 600 & echo started; wait; sleep 600'], grace: 100ms }
+              b: { run: [touch, never], after: a, trigger_rule: all_done }
+            """)
+        let run = try await fixture.platform.runPipeline(
+            "long", parameters: nil, interval: nil, key: "once", note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "long"))
+        let again = try await fixture.platform.runPipeline(
+            "long", parameters: nil, interval: nil, key: "once", note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "long"))
+        #expect(run["run"] == again["run"])
+        let id = try #require(run["run"]?.string)
+        _ = try await state(of: id, on: fixture) { (try? log($0, "a", on: fixture)) == "started\n" }
+        try await fixture.platform.cancelPipelineRun(id, requestID: nil, scope: fixture.scope(.pipelinesRun, .pipeline))
+        let done = try await end(of: id, on: fixture)
+        #expect(done["state"]?.string == "cancelled")
+        #expect(states(done) == ["a": "cancelled", "b": "cancelled"])
+        #expect(!FileManager.default.fileExists(atPath: fixture.folder + "/never"))
+        try await fixture.platform.close()
+    }
+
+    @Test("a run that a restart cut short goes on where it was; each task has its one effect by its key")
+    func restart() async throws {
+        let fixture = try await started("""
+            pipeline: ledger
+            tasks:
+              a: { run: [sh, -c, 'echo a >> ledger'] }
+              b: { run: [sh, -c, 'test $MARTLET_ATTEMPT = 2 || sleep 600; echo b >> ledger'], after: a, grace: 0s }
+              c: { run: [sh, -c, 'echo c >> ledger'], after: b }
+            """)
+        let run = try await fixture.platform.runPipeline(
+            "ledger", parameters: nil, interval: nil, key: nil, note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "ledger"))
+        let id = try #require(run["run"]?.string)
+        _ = try await state(of: id, on: fixture) { states($0)["b"] == "running" }
+        try await fixture.restart()
+        try await fixture.platform.startPipelines(schedules: false)
+        let done = try await end(of: id, on: fixture)
+        #expect(done["state"]?.string == "succeeded")
+        #expect(try String(contentsOfFile: fixture.folder + "/ledger", encoding: .utf8) == "a\nb\nc\n")
+        let task = done["tasks"]?.array?.first { $0["task"]?.string == "b" }
+        #expect(task?["instances"]?.array?.first?["attempt"]?.int64 == 2)
+        try await fixture.platform.close()
+    }
+
+    @Test("ingest, train, promote, ask: the whole way as one pipeline; a failed gate keeps the champion")
+    func machineLearning() async throws {
+        let pipelines = """
+            pipeline: daily
+            tasks:
+              ingest: { ingest: transactions, file: new.csv }
+              train: { train: fraud, after: ingest }
+              gate: { check: "tasks.train.roc_auc > 0.5", after: train }
+              deploy: { promote: fraud, version: "${tasks.train.version}", after: gate }
+              smoke:
+                smoke: fraud
+                inputs: { tx_id: probe, customer_id: c1, terminal_id: m1, amount: 25.0 }
+                expect: output >= 0.0 && output <= 1.0
+                after: deploy
+              approve: { approval: "publish release ${tasks.deploy.release}?", after: smoke }
+              answers: { predict: fraud, file: some.csv, to: answers.ndjson, after: approve }
+            """
+        let history = FraudProject.history()
+        let some = history.split(separator: "\n").prefix(4).joined(separator: "\n") + "\n"
+        let fixture = try await PlatformFixture(
+            files: FraudProject.files.merging(["pipelines/daily.yaml": pipelines, "new.csv": history, "some.csv": some]) { $1 })
+        try await fixture.apply()
+        try await fixture.platform.startPipelines(schedules: false)
+        let run = try await fixture.platform.runPipeline(
+            "daily", parameters: nil, interval: nil, key: nil, note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "daily"))
+        let id = try #require(run["run"]?.string)
+        let waiting = try await state(of: id, on: fixture) { states($0)["approve"] == "deferred" || $0["state"]?.string != "running" }
+        #expect(waiting["state"]?.string == "running", "\(waiting)")
+        try await fixture.platform.decidePipelineApproval(
+            run: id, task: "approve", index: 0, approved: true, note: "fine", requestID: nil,
+            scope: fixture.scope(.pipelinesApprove, .pipeline))
+        let done = try await end(of: id, on: fixture)
+        #expect(done["state"]?.string == "succeeded", "\(done)")
+        let answers = try String(contentsOfFile: fixture.folder + "/answers.ndjson", encoding: .utf8)
+        #expect(answers.split(separator: "\n").count == 3)
+        #expect(try fixture.platform.verifyAudit(scope: fixture.scope(.auditRead, .server)).isIntact)
+        try await fixture.platform.close()
+    }
+
+    @Test("a run has the rights of who asked for it, asked again when a task starts")
+    func rights() async throws {
+        let fixture = try await started("pipeline: p\ntasks: { a: { run: [\"true\"] } }\n")
+        let issued = try fixture.platform.createToken(
+            name: "scientist", role: .scientist, expires: nil, requestID: nil, scope: fixture.scope(.tokensManage, .server))
+        let principal = try #require(try fixture.platform.tokens.principal(tokenID: issued.token.id))
+        let scope = try Guard().scope(for: principal, to: .pipelinesRun, on: .thing(.pipeline, "p", in: fixture.platform.project))
+        let run = try await fixture.platform.runPipeline(
+            "p", parameters: nil, interval: nil, key: nil, note: nil, requestID: nil, scope: scope)
+        let done = try await end(of: try #require(run["run"]?.string), on: fixture)
+        #expect(done["state"]?.string == "failed")
+        let reason = done["tasks"]?.array?.first?["instances"]?.array?.first?["reason"]?.string
+        #expect(reason?.contains("execute") == true, "\(reason ?? "")")
+        try await fixture.platform.close()
+    }
+}

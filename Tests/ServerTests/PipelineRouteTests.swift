@@ -1,0 +1,263 @@
+import MartletAccess
+import MartletBytes
+import MartletPlatform
+import Testing
+
+@testable import MartletServer
+
+@Suite("Routes of pipelines", .timeLimit(.minutes(2)))
+struct PipelineRouteTests {
+    private static let files: [(String, String)] = [
+        ("martlet.yaml", "project: shop\n"),
+        (
+            "pipelines/nightly.yaml",
+            """
+            pipeline: nightly
+            doc: Brings in <what> is new
+            schedule: "@daily"
+            tasks:
+              load: { run: [/bin/echo, "from ${interval.start}"] }
+              last: { run: [/bin/true], after: load }
+            """
+        ),
+        (
+            "pipelines/plain.yaml",
+            """
+            pipeline: plain
+            parameters:
+              word: { type: string, default: hello }
+              count: { type: int64, default: 1 }
+            tasks:
+              say:  { run: [/bin/echo, "${parameters.word}"] }
+              fail: { run: [/bin/false], after: say }
+              then: { run: [/bin/true], after: fail }
+            on_failure:
+              tell: { run: [/bin/true] }
+            """
+        ),
+        (
+            "pipelines/asks.yaml",
+            """
+            pipeline: asks
+            tasks:
+              may: { approval: "May it?" }
+              go:  { run: [/bin/true], after: may }
+            """
+        ),
+    ]
+
+    private func project() async throws -> TestProject {
+        let project = try await TestProject(Self.files)
+        try await project.server.platform.startPipelines(schedules: false)
+        return project
+    }
+
+    /// The route's shapes say what it answers.
+    private func check(_ answer: Response, _ name: String, of project: TestProject) throws -> JSONValue {
+        let platform = project.server.platform
+        let routes = APIRoutes(
+            platform: platform, metrics: Metrics(), authenticator: ProjectAuthenticator(tokens: platform.tokens, owner: .owner(named: "owner"))
+        ).all
+        let route = try #require(routes.first { $0.name == name })
+        #expect(answer.status == 200, "\(name): \(answer.text)")
+        let json = try answer.json
+        try #require(route.output).check(json)
+        return json
+    }
+
+    /// Waits, by the run's events, until it has ended.
+    private func ended(_ run: String, of project: TestProject) async throws -> JSONValue {
+        while true {
+            let json = try check(await project.send(.get, "/api/v1/pipeline-runs/\(run)"), "pipelineRuns.read", of: project)
+            if ["succeeded", "failed", "cancelled"].contains(json["state"]?.string) { return json }
+            await Task.yield()
+        }
+    }
+
+    private func start(_ pipeline: String, _ body: String = "", of project: TestProject) async throws -> String {
+        let json = try check(await project.send(.post, "/api/v1/pipelines/\(pipeline)/runs", body), "pipelines.run", of: project)
+        return try #require(json["run"]?.string)
+    }
+
+    @Test("what is defined is listed, and a graph names what each task comes after")
+    func definitions() async throws {
+        let project = try await project()
+        let list = try check(await project.send(.get, "/api/v1/pipelines"), "pipelines.list", of: project)
+        #expect(list["items"]?.array?.compactMap { $0["pipeline"]?.string } == ["asks", "nightly", "plain"])
+        let graph = try check(await project.send(.get, "/api/v1/pipelines/plain"), "pipelines.read", of: project)
+        #expect(graph["tasks"]?.array?.first { $0["task"]?.string == "fail" }?["after"] == ["say"])
+        #expect(await project.send(.get, "/api/v1/pipelines/nothing").errorCode == "not_found")
+        for (path, isPaused) in [("pause", true), ("resume", false)] {
+            let answer = try check(await project.send(.post, "/api/v1/pipelines/plain/\(path)"), "pipelines.\(path)", of: project)
+            #expect(answer["paused"]?.bool == isPaused)
+            let list = try await project.send(.get, "/api/v1/pipelines").json
+            #expect(list["items"]?.array?.last?["paused"]?.bool == isPaused)
+        }
+        try await project.close()
+    }
+
+    @Test("a run is asked for, told as it goes, and can be made anew and marked")
+    func run() async throws {
+        let project = try await project()
+        let run = try await start("plain", #"{"parameters":{"word":"hi","count":2},"key":"k","note":"why"}"#, of: project)
+        #expect(try await start("plain", #"{"key":"k"}"#, of: project) == run)
+        let json = try await ended(run, of: project)
+        #expect(json["state"]?.string == "failed")
+        #expect(json["note"]?.string == "why")
+        #expect(json["parameters"] == ["count": 2, "word": "hi"])
+        #expect(json["failed_tasks"] == ["fail"])
+
+        let list = try check(
+            await project.send(.get, "/api/v1/pipeline-runs?pipeline=plain&state=failed&since=2020-01-01T00:00:00Z"), "pipelineRuns.list",
+            of: project)
+        #expect(list["items"]?.array?.compactMap { $0["run"]?.string } == [run])
+        let log = await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/say/log")
+        #expect(log.text == "hi\n")
+        #expect(log.headers["x-next-offset"] == "3")
+        #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/say/log?offset=1").text == "i\n")
+        #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/fail/log").errorCode == "nothing_printed")
+        #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/none/log").errorCode == "not_found")
+
+        let history = try check(await project.send(.get, "/api/v1/pipeline-runs/\(run)/history"), "pipelineRuns.history", of: project)
+        let items = try #require(history["items"]?.array)
+        let events = items.flatMap { $0["records"]?.array ?? [] }.compactMap { $0["event"]?.string }
+        #expect(events.first == "began" && events.last == "finished")
+        let after = try #require(items.first?["sequence"]?.int64)
+        let rest = try await project.send(.get, "/api/v1/pipeline-runs/\(run)/history?after=\(after)").json
+        #expect(rest["items"]?.array?.count == items.count - 1)
+
+        _ = try check(
+            await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/fail/mark", #"{"state":"succeeded"}"#), "pipelineRuns.mark",
+            of: project)
+        _ = try check(
+            await project.send(.post, "/api/v1/pipeline-runs/\(run)/clear", #"{"tasks":["then"]}"#), "pipelineRuns.clear", of: project)
+        #expect(try await ended(run, of: project)["state"]?.string == "succeeded")
+        try await project.close()
+    }
+
+    @Test("events are what is stored after a number, each with its own, and a client that comes again goes on")
+    func events() async throws {
+        let project = try await project()
+        let run = try await start("plain", of: project)
+        _ = try await ended(run, of: project)
+        let all = await project.send(.get, "/api/v1/pipeline-events?follow=false")
+        #expect(all.headers["content-type"] == "text/event-stream")
+        let ids = all.text.split(separator: "\n").filter { $0.hasPrefix("id: ") }.compactMap { Int64($0.dropFirst(4)) }
+        #expect(!ids.isEmpty && ids == ids.sorted())
+        let data = try all.text.split(separator: "\n").filter { $0.hasPrefix("data: ") }
+            .map { try JSONValue(parsing: Array($0.utf8.dropFirst(6)), lengthLimit: 1 << 20) }
+        #expect(data.allSatisfy { $0["run"]?.string == run })
+        let again = await project.send(
+            .get, "/api/v1/pipeline-events?follow=false&run=\(run)", headers: [("last-event-id", "\(ids[0])")])
+        #expect(again.text.split(separator: "\n").filter { $0.hasPrefix("id: ") }.count == ids.count - 1)
+        #expect(await project.send(.get, "/api/v1/pipeline-events?follow=false&after=\(ids[ids.count - 1])").text == ": martlet\n\n")
+        try await project.close()
+    }
+
+    @Test("who follows is told what comes, without asking again")
+    func following() async throws {
+        let project = try await project()
+        let answer = await project.server.gatekeeper.answer(
+            Request(
+                method: .get, segments: ["api", "v1", "pipeline-events"], headers: Headers([("host", "localhost")]), peer: .owner))
+        let rest = try #require(answer.rest)
+        let run = try await start("plain", of: project)
+        var text = String(decoding: answer.body, as: UTF8.self)
+        while !text.contains(#""event":"finished""#), let piece = try await rest.next() { text += String(decoding: piece, as: UTF8.self) }
+        #expect(text.contains(run))
+        rest.abandon()
+        try await project.close()
+    }
+
+    @Test("an approval is answered, once, and a run that waits can be ended")
+    func approvals() async throws {
+        let project = try await project()
+        for (body, state) in [(#"{"approved":true,"note":"fine"}"#, "succeeded"), (#"{"approved":false}"#, "failed")] {
+            let run = try await start("asks", of: project)
+            while try await project.send(.get, "/api/v1/pipeline-runs/\(run)").json["tasks"]?.array?.first?["state"]?.string != "deferred" {
+                await Task.yield()
+            }
+            let viewer = try await project.token(.scientist)
+            #expect(await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body, token: viewer).status == 403)
+            _ = try check(
+                await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body), "pipelineRuns.decide", of: project)
+            #expect(try await ended(run, of: project)["state"]?.string == state)
+            #expect(await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body).status >= 400)
+        }
+        let run = try await start("asks", of: project)
+        _ = try check(await project.send(.post, "/api/v1/pipeline-runs/\(run)/cancel"), "pipelineRuns.cancel", of: project)
+        #expect(try await ended(run, of: project)["state"]?.string == "cancelled")
+        try await project.close()
+    }
+
+    @Test("a backfill says what it would run, then runs it")
+    func backfills() async throws {
+        let project = try await project()
+        let range = #""from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z""#
+        let dry = try check(
+            await project.send(.post, "/api/v1/pipelines/nightly/backfills", "{\(range),\"dry_run\":true}"), "pipelines.backfill", of: project)
+        #expect(dry["runs"]?.int64 == 2 && dry["backfill"]?.isNull == true)
+        let made = try check(
+            await project.send(.post, "/api/v1/pipelines/nightly/backfills", "{\(range),\"newest_first\":true,\"max_active_runs\":2}"),
+            "pipelines.backfill", of: project)
+        let id = try #require(made["backfill"]?.string)
+        let list = try check(await project.send(.get, "/api/v1/pipeline-backfills"), "pipelineBackfills.list", of: project)
+        #expect(list["items"]?.array?.first?["backfill"]?.string == id)
+        let runs = try await project.send(.get, "/api/v1/pipeline-runs?backfill=\(id)").json
+        for run in runs["items"]?.array ?? [] {
+            #expect(try await ended(run["run"]?.string ?? "", of: project)["state"]?.string == "succeeded")
+        }
+        #expect(await project.send(.post, "/api/v1/pipeline-backfills/nothing/cancel").status == 404)
+        try await project.close()
+    }
+
+    @Test(
+        "what is malformed is refused, and nothing runs",
+        arguments: [
+            ("plain/runs", #"{"parameters":{"nothing":1}}"#, 404), ("plain/runs", #"{"parameters":{"count":"many"}}"#, 400),
+            ("plain/runs", #"{"interval":{"start":"2026-01-02T00:00:00Z","end":"2026-01-01T00:00:00Z"}}"#, 400),
+            ("plain/runs", #"{"interval":{"start":"2026-01-02"}}"#, 400), ("plain/runs", #"{"what":1}"#, 400),
+            ("nightly/runs", "{}", 400), ("nothing/runs", "{}", 404), ("plain/backfills", #"{"from":"2026-01-01T00:00:00Z"}"#, 400),
+            ("nightly/backfills", #"{"from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","of":"some"}"#, 400),
+            ("nightly/backfills", #"{"from":"2026-01-03T00:00:00Z","to":"2026-01-01T00:00:00Z"}"#, 400),
+        ])
+    func malformed(_ path: String, _ body: String, _ status: Int) async throws {
+        let project = try await project()
+        #expect(await project.send(.post, "/api/v1/pipelines/\(path)", body).status == status)
+        #expect(try await project.send(.get, "/api/v1/pipeline-runs").json["items"] == [])
+        #expect(await project.send(.get, "/api/v1/pipeline-runs?since=yesterday").status == 400)
+        #expect(await project.send(.get, "/api/v1/pipeline-runs?state=lost").status == 400)
+        #expect(await project.send(.get, "/api/v1/pipeline-runs/nothing/history").status == 404)
+        try await project.close()
+    }
+
+    @Test("pages show the graph and the runs, and escape what definitions say")
+    func pages() async throws {
+        let project = try await project()
+        let run = try await start("plain", of: project)
+        _ = try await ended(run, of: project)
+        let list = await project.send(.get, "/pipelines").text
+        #expect(list.contains("Brings in &lt;what&gt; is new") && list.contains("/pipeline-runs/\(run)"))
+        let graph = await project.send(.get, "/pipelines/plain").text
+        #expect(graph.contains("<svg class=\"graph\"") && graph.contains("✗ failed") && graph.contains("class=\"edge\""))
+        let page = await project.send(.get, "/pipeline-runs/\(run)").text
+        #expect(page.contains("upstream failed") && page.contains("tasks/say/log") && page.contains("data-post=\"/api/v1/pipeline-runs/\(run)/clear\""))
+        #expect(await project.send(.get, "/pipelines/nothing").status == 404)
+        #expect(await project.send(.get, "/pipeline-runs/nothing").status == 404)
+        for text in [list, graph, page] { #expect(!text.contains("style=") && !text.contains("onclick")) }
+        try await project.close()
+    }
+
+    @Test("a graph is drawn in layers: each task right of what it comes after, what handles a failure last")
+    func drawing() {
+        func node(_ name: String, _ after: [Int], isOnFailure: Bool = false) -> PipelineGraphDrawing.Node {
+            PipelineGraphDrawing.Node(name: name, kind: "run", after: after, isOnFailure: isOnFailure)
+        }
+        let drawing = PipelineGraphDrawing(nodes: [
+            node("d", [1, 2]), node("b", [3]), node("c", [3]), node("a", []), node("tell", [], isOnFailure: true),
+        ])
+        #expect(drawing.places.map(\.column) == [2, 1, 1, 0, 3])
+        #expect(drawing.places.map(\.row) == [0, 0, 1, 0, 0])
+        #expect(PipelineGraphDrawing(nodes: []).svg.text.contains("<svg"))
+    }
+}
