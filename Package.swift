@@ -137,8 +137,8 @@ let package = Package(
         .tests(
             "Platform",
             on: [
-                "Bytes", "Frames", "World", "Access", "Governance", "Ingestion", "Registry", "Pipelines", "Platform", "Demo",
-                "PlatformTesting",
+                "Bytes", "Frames", "Expressions", "World", "Access", "Governance", "Ingestion", "Registry", "Pipelines", "Platform",
+                "Demo", "PlatformTesting",
             ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletCommand"], path: "Tests/KillTests"),

@@ -1,6 +1,7 @@
 import Foundation
 import MartletAccess
 import MartletBytes
+import MartletExpressions
 import MartletFrames
 import MartletGovernance
 import MartletPipelines
@@ -190,6 +191,26 @@ struct PipelineTests {
         #expect(done["state"]?.string == "failed")
         let reason = done["tasks"]?.array?.first?["instances"]?.array?.first?["reason"]?.string
         #expect(reason?.contains("execute") == true, "\(reason ?? "")")
+        try await fixture.platform.close()
+    }
+}
+
+extension PipelineTests {
+    @Test("a scheduled pipeline that is run by hand is about the newest interval that has ended")
+    func byHand() async throws {
+        let fixture = try await started("""
+            pipeline: p
+            schedule: "0 6 * * *"
+            tasks: { a: { run: [echo, "${interval.start} ${interval.end}"] } }
+            """)
+        let done = try await run("p", on: fixture)
+        #expect(done["state"]?.string == "succeeded")
+        let texts = try #require(try log(done, "a", on: fixture)).split(separator: "\n")[0].split(separator: " ").map(String.init)
+        let now = SystemClock().now()
+        let end = try #require(Timestamp(date: texts[1], in: .utc))
+        #expect(texts.allSatisfy { $0.hasSuffix("T06:00:00Z") })
+        #expect(end <= now && now < end + .days(1))
+        #expect(Timestamp(date: texts[0], in: .utc) == end - .days(1))
         try await fixture.platform.close()
     }
 }

@@ -154,6 +154,7 @@ extension Platform {
     ///
     /// - Parameters:
     ///   - parameters: by name; their types are the definition's.
+    ///   - interval: nil for the newest that has ended, where its runs are about intervals.
     ///   - key: a request with the same key again gives the same run.
     public func runPipeline(
         _ name: String, parameters: JSONValue?, interval: DataInterval?, key: String?, note: String?, requestID: String?, scope: Scope
@@ -164,10 +165,11 @@ extension Platform {
         if let key, !(1...200).contains(key.utf8.count) {
             throw PlatformError(.invalid, "a key has 1 to 200 bytes", place: "key")
         }
+        let interval = interval ?? newestInterval(of: definition)
         if interval == nil, definition.hasInterval {
             throw PlatformError(
-                .invalid, "the runs of pipeline '\(name)' are about an interval", place: "interval",
-                hint: "give its start and end, or make a backfill")
+                .invalid, "the runs of pipeline '\(name)' are about an interval, and none has ended yet", place: "interval",
+                hint: "give its start and end")
         }
         _ = try working()
         try record("pipelines.run", scope, requestID, ["pipeline": .text(name), "key": .text(key ?? "")])
@@ -176,6 +178,21 @@ extension Platform {
                 name, cause: .manual, actor: RunActor(scope.principal), parameters: values, interval: interval, requestKey: key, note: note))
         guard let stored = try database.read({ try tables.run(id, $0) }) else { throw PlatformError.noPipelineRun(id) }
         return stored.json
+    }
+
+    /// What a run that is asked for without an interval is about: the newest that has ended.
+    private func newestInterval(of definition: PipelineDefinition) -> DataInterval? {
+        if let schedule = definition.schedule {
+            guard let end = schedule.moment(atOrBefore: world.clock.now()), let start = schedule.moment(before: end) else { return nil }
+            return DataInterval(start: start, end: end)
+        }
+        for case .stream(let stream, let every) in definition.triggers {
+            guard let reached = reached(stream) else { continue }
+            let past = reached.microseconds.quotientAndRemainder(dividingBy: every.microseconds).remainder
+            let end = Timestamp(microseconds: reached.microseconds - (past < 0 ? past + every.microseconds : past))
+            return DataInterval(start: end - every, end: end)
+        }
+        return nil
     }
 
     private func parameters(_ json: JSONValue?, of definition: PipelineDefinition) throws -> [String: Value] {
