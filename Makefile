@@ -20,7 +20,7 @@ build: setup ## Builds everything, optimised.
 test: build sim ## Runs every test, and the simulator over SEEDS seeds (1000).
 	swift test $(BUILD) --skip-build --quiet
 
-sim: build ## Runs log and platform under planted crashes and faults, over SEEDS seeds of each.
+sim: build ## Runs log, platform and scheduler under planted crashes and faults, over SEEDS seeds (of the scheduler five times as many).
 	.build/release/simulate $(SEEDS)
 
 demo: build ## Runs the example of card payments step by step and leaves its server up; EXIT=1 ends it.

@@ -137,7 +137,8 @@ let package = Package(
         .tests(
             "Platform",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Access", "Governance", "Ingestion", "Registry", "Pipelines", "Platform",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Governance", "Ingestion", "Registry", "Pipelines",
+                "Platform",
                 "Demo", "PlatformTesting",
             ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.

@@ -76,6 +76,8 @@ public final class Platform: Sendable {
     let desk = Mutex<PipelineDesk?>(nil)
     /// Up to where streams were looked at, and the newest event time of each.
     let reachedEnd = Mutex<(end: Int64, times: [String: Timestamp])>((-1, [:]))
+    /// The files of former releases that runs are pinned to, checked, by their blobs.
+    let pinnedProjects = Mutex<[String: CheckedProject]>([:])
     /// The newest alerts of pipelines.
     let alerts = Mutex<[PipelineAlert]>([])
     /// The lock on the project's folder; nil once it was let go.

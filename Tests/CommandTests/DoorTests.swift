@@ -49,15 +49,15 @@ struct DoorTests {
         ("a.csv", FileInput.Format.csv), ("A.CSV.GZ", .csv), ("a.tsv", .csv), ("a.ndjson", .ndjson), ("a.jsonl.gz", .ndjson),
     ])
     func names(_ name: String, _ format: FileInput.Format) {
-        #expect(FileInput.format(ofName: name) == format)
-        #expect(FileInput.format(ofName: "a.txt") == nil)
+        #expect(FileInput.Format(fileName: name) == format)
+        #expect(FileInput.Format(fileName: "a.txt") == nil)
     }
 
     @Test("first bytes", arguments: [
         ("  {\"a\":1}", FileInput.Format.ndjson), ("\n[{}]", .json), ("a,b\n", .csv), ("\u{FEFF}{}", .ndjson), ("", .csv),
     ])
     func starts(_ text: String, _ format: FileInput.Format) {
-        #expect(FileInput.format(ofStart: Array(text.utf8)) == format)
+        #expect(FileInput.Format(start: Array(text.utf8)) == format)
     }
 
     @Test("a folder that holds no project is refused with the next step")

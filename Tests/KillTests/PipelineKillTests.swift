@@ -71,7 +71,6 @@ struct PipelineKillTests {
         var all = try runs(command, folder, limit: 10_000)
         let end = Date().addingTimeInterval(120)
         while all.contains(where: { $0.state == "running" || $0.state == "queued" }), Date() < end {
-            usleep(100_000)
             all = try runs(command, folder, limit: 10_000)
         }
         guard server.terminate() == 0 else { throw TestFailure("the server did not end in peace") }

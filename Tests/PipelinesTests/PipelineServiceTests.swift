@@ -56,6 +56,26 @@ struct PipelineServiceTests {
 
     private func stored(_ run: String) throws -> StoredRun? { try store.database.read { try store.tables.run(run, $0) } }
 
+    @Test("two requests with one key give one run, also once that has ended and is known by the store alone")
+    func keys() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        let request = Scheduler.Request("p", cause: .manual, actor: Self.ada, requestKey: "k")
+        let first = try await turning(service) { try await service.request(request) }
+        #expect(try await turning(service) { try await service.request(request) } == first)
+        try await turning(service) {
+            try await service.ask { scheduler, now, turn throws(SchedulerError) in
+                try scheduler.cancel(run: first, by: "ada", at: now, &turn)
+            }
+        }
+        while service.look({ $0.run(first) != nil }) {
+            executor.end("p a#1", .failed(reason: "ended"))
+            service.turn()
+        }
+        #expect(try await turning(service) { try await service.request(request) } == first)
+        #expect(service.look { $0.runIDs } == [])
+    }
+
     @Test("a request is answered once it is stored, and only then does anything start")
     func order() async throws {
         let executor = FakeExecutor()

@@ -1,11 +1,13 @@
 import Foundation
 import MartletAccess
 import MartletBytes
+import MartletDefinitions
 import MartletExpressions
 import MartletFrames
 import MartletGovernance
 import MartletPipelines
 import MartletPlatform
+import MartletRegistry
 import MartletWorld
 import Testing
 
@@ -174,6 +176,16 @@ struct PipelineTests {
         #expect(done["state"]?.string == "succeeded", "\(done)")
         let answers = try String(contentsOfFile: fixture.folder + "/answers.ndjson", encoding: .utf8)
         #expect(answers.split(separator: "\n").count == 3)
+
+        // Whoever promotes since does not lend their rights to what was scheduled.
+        let issued = try fixture.platform.createToken(
+            name: "operator", role: .operator, expires: nil, requestID: nil, scope: fixture.scope(.tokensManage, .server))
+        let principal = try #require(try fixture.platform.tokens.principal(tokenID: issued.token.id))
+        let release = try await fixture.platform.promote(
+            "fraud", version: 1, alias: "shadow", reason: nil, requestID: nil,
+            scope: Guard().scope(for: principal, to: .modelsPromote, on: .thing(.model, "fraud", in: fixture.platform.project)))
+        #expect(release.actor == "token:\(issued.token.id)")
+        #expect(try fixture.platform.pipelineActor(of: release).id == "test")
         #expect(try fixture.platform.verifyAudit(scope: fixture.scope(.auditRead, .server)).isIntact)
         try await fixture.platform.close()
     }
@@ -211,6 +223,114 @@ extension PipelineTests {
         #expect(texts.allSatisfy { $0.hasSuffix("T06:00:00Z") })
         #expect(end <= now && now < end + .days(1))
         #expect(Timestamp(date: texts[0], in: .utc) == end - .days(1))
+        try await fixture.platform.close()
+    }
+
+    @Test("what a schedule runs must be allowed to who applies it: refused with the task's place, before anything is in force")
+    func permissionsAtPlan() async throws {
+        let fixture = try await PlatformFixture(files: [
+            "martlet.yaml": "project: works\n",
+            "pipelines/all.yaml": "pipeline: p\nschedule: \"@daily\"\ntasks:\n  a: { run: [\"true\"] }\n",
+        ])
+        let issued = try fixture.platform.createToken(
+            name: "engineer", role: .engineer, expires: nil, requestID: nil, scope: fixture.scope(.tokensManage, .server))
+        let engineer = try #require(try fixture.platform.tokens.principal(tokenID: issued.token.id))
+        let place = Resource.project(fixture.platform.project)
+        for permission in [Permission.definitionsPlan, .definitionsApply] {
+            do {
+                let scope = try Guard().scope(for: engineer, to: permission, on: place)
+                if permission == .definitionsPlan {
+                    _ = try fixture.platform.plan(scope: scope)
+                } else {
+                    _ = try await fixture.platform.apply(reason: nil, requestID: nil, scope: scope)
+                }
+                Issue.record("it was taken")
+            } catch let errors as DefinitionErrors {
+                #expect(errors.errors.map { "\($0.place.map { "\($0)" } ?? "")" } == ["pipelines/all.yaml:4:3"])
+                #expect(errors.errors.first?.message.contains("execute") == true)
+            }
+        }
+        // A pipeline that only people start has the rights of who starts it.
+        try fixture.write("pipeline: p\ntasks:\n  a: { run: [\"true\"] }\n", to: "pipelines/all.yaml")
+        _ = try fixture.platform.plan(scope: Guard().scope(for: engineer, to: .definitionsPlan, on: place))
+        try await fixture.platform.close()
+    }
+
+    @Test("a result is taken again for equal code, parameters and inputs, and for no others")
+    func cache() async throws {
+        let fixture = try await started("""
+            pipeline: p
+            parameters: { word: { type: string, default: a } }
+            tasks:
+              a:
+                run: [sh, -c, 'echo x >> runs; cat input; printf ''{"n": 1}'' > "$MARTLET_RESULT"', "${parameters.word}"]
+                outputs: { n: int64 }
+                inputs: [input]
+                cache: 1d
+            """, files: ["input": "one"])
+        func count() throws -> Int { try String(contentsOfFile: fixture.folder + "/runs", encoding: .utf8).count / 2 }
+        func isCached(_ run: JSONValue) -> Bool? { run["tasks"]?.array?.first?["instances"]?.array?.first?["cached"]?.bool }
+        #expect(try await isCached(run("p", on: fixture)) == false)
+        let again = try await run("p", on: fixture)
+        #expect(isCached(again) == true)
+        #expect(again["tasks"]?.array?.first?["instances"]?.array?.first?["result"] == ["n": 1])
+        #expect(try count() == 1)
+        #expect(try await isCached(run("p", on: fixture, parameters: ["word": "b"])) == false)
+        try fixture.write("two", to: "input")
+        #expect(try await isCached(run("p", on: fixture)) == false)
+        try fixture.write("one", to: "input")
+        #expect(try await isCached(run("p", on: fixture)) == true)
+        #expect(try count() == 3)
+        try await fixture.platform.close()
+    }
+
+    @Test("a server that starts no programs fails the task and says why")
+    func noPrograms() async throws {
+        var settings = TaskSettings()
+        settings.allowsPrograms = false
+        let fixture = try await PlatformFixture(
+            files: ["martlet.yaml": "project: works\n", "pipelines/all.yaml": "pipeline: p\ntasks: { a: { run: [touch, made] } }\n"],
+            tasks: settings)
+        try await fixture.apply()
+        try await fixture.platform.startPipelines(schedules: false)
+        let done = try await run("p", on: fixture)
+        #expect(done["state"]?.string == "failed")
+        #expect(done["tasks"]?.array?.first?["instances"]?.array?.first?["reason"]?.string?.contains("--no-exec") == true)
+        #expect(!FileManager.default.fileExists(atPath: fixture.folder + "/made"))
+        try await fixture.platform.close()
+    }
+
+    @Test("a stream that has passed an interval starts a run about it, once, and a task may wait for a file")
+    func dataTriggers() async throws {
+        let fixture = try await PlatformFixture(files: [
+            "martlet.yaml": "project: works\n",
+            "streams/s.yaml": "stream: s\nevent_time: at\nunique: id\nfields: { id: string, at: timestamp }\n",
+            "pipelines/all.yaml": """
+            pipeline: p
+            triggers: [{ stream: s, every: 1d }]
+            tasks:
+              file: { wait: { file: go } }
+              a: { run: [echo, "${interval.start}"], after: file }
+            """,
+        ])
+        try await fixture.apply()
+        try await fixture.platform.startPipelines(schedules: true)
+        func runs() throws -> [JSONValue] {
+            try fixture.platform.pipelineRuns(RunFilter(pipeline: "p"), limit: 10, scope: fixture.scope(.pipelinesRead, .pipeline)).runs
+        }
+        _ = try await fixture.ingest("id,at\na,2024-03-01T10:00:00Z\n", into: "s")
+        try await fixture.platform.checkPipelines()
+        #expect(try runs().isEmpty)
+        _ = try await fixture.ingest("id,at\nb,2024-03-03T10:00:00Z\n", into: "s")
+        for _ in 0..<3 { try await fixture.platform.checkPipelines() }
+        let made = try runs()
+        #expect(made.compactMap { $0["interval"]?["start"]?.string } == ["2024-03-02T00:00:00Z", "2024-03-01T00:00:00Z"])
+        #expect(made.allSatisfy { $0["cause"]?.string == "data" })
+        let id = try #require(made.last?["run"]?.string)
+        #expect(states(try fixture.platform.pipelineRun(id, scope: fixture.scope(.pipelinesRead, .pipeline)))["file"] == "deferred")
+        try fixture.write("", to: "go")
+        let done = try await end(of: id, on: fixture)
+        #expect(try log(done, "a", on: fixture) == "2024-03-01T00:00:00Z\n")
         try await fixture.platform.close()
     }
 }

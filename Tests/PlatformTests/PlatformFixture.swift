@@ -15,14 +15,16 @@ final class PlatformFixture {
     private(set) var platform: Platform
 
     private let limits: Platform.Limits
+    private let tasks: TaskSettings
 
     /// - Parameter files: paths and texts of the project's definitions.
-    init(files: [String: String], limits: Platform.Limits = Platform.Limits()) async throws {
+    init(files: [String: String], limits: Platform.Limits = Platform.Limits(), tasks: TaskSettings = TaskSettings()) async throws {
         self.limits = limits
+        self.tasks = tasks
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-" + UUID().uuidString).path()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (path, text) in files { try PlatformFixture.write(text, to: folder + "/" + path) }
-        platform = try await PlatformFixture.open(folder, limits)
+        platform = try await PlatformFixture.open(folder, limits, tasks)
     }
 
     deinit {
@@ -35,15 +37,17 @@ final class PlatformFixture {
         try Data(text.utf8).write(to: url)
     }
 
-    static func open(_ folder: String, _ limits: Platform.Limits = Platform.Limits()) async throws -> Platform {
+    static func open(
+        _ folder: String, _ limits: Platform.Limits = Platform.Limits(), _ tasks: TaskSettings = TaskSettings()
+    ) async throws -> Platform {
         try await Platform.open(
-            world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder), limits: limits)
+            world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder), limits: limits, tasks: tasks)
     }
 
     /// Closes the platform and opens it anew, as a restart does.
     func restart() async throws {
         try await platform.close()
-        platform = try await PlatformFixture.open(folder, limits)
+        platform = try await PlatformFixture.open(folder, limits, tasks)
     }
 
     func write(_ text: String, to path: String) throws {

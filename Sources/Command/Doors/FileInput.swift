@@ -1,12 +1,10 @@
-import MartletIngestion
+import MartletPlatform
 import MartletWorld
 import Synchronization
 
 /// A file of rows, or standard input, read piece by piece; plain or gzip, as it is.
 final class FileInput: Sendable {
-    enum Format: String, CaseIterable, Sendable {
-        case csv, ndjson, json
-    }
+    typealias Format = IngestOptions.Format
 
     private struct Start {
         var pieces: [[UInt8]]
@@ -60,41 +58,12 @@ final class FileInput: Sendable {
 
     /// The format that the name says, or else the first bytes.
     func format() throws(CommandFailure) -> Format {
-        if let named = Self.format(ofName: name) { return named }
+        if let named = Format(fileName: name) { return named }
         guard let piece = try read() else {
             start.withLock { $0.isAtEnd = true }
             return .ndjson
         }
         start.withLock { $0.pieces.append(piece) }
-        return Self.format(ofStart: Self.inflatedStart(piece))
-    }
-
-    static func format(ofName name: String) -> Format? {
-        var name = name.lowercased()
-        if name.hasSuffix(".gz") { name.removeLast(3) }
-        if name.hasSuffix(".csv") || name.hasSuffix(".tsv") { return .csv }
-        if name.hasSuffix(".ndjson") || name.hasSuffix(".jsonl") { return .ndjson }
-        return nil
-    }
-
-    /// An object begins a line of NDJSON, a bracket an array; everything else is a header.
-    static func format(ofStart bytes: [UInt8]) -> Format {
-        let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
-        switch text.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
-        case UInt8(ascii: "{"): return .ndjson
-        case UInt8(ascii: "["): return .json
-        default: return .csv
-        }
-    }
-
-    private static func inflatedStart(_ piece: [UInt8]) -> [UInt8] {
-        guard GzipReader.isGzip(piece) else { return piece }
-        var plain: [UInt8] = []
-        var reader = GzipReader()
-        // A piece that is no gzip stream is refused where all of it is read.
-        try? piece.withUnsafeBytes { bytes in
-            try reader.read(bytes) { if plain.count < 4_096 { plain.append(contentsOf: $0) } }
-        }
-        return plain
+        return Format(start: piece)
     }
 }

@@ -147,10 +147,9 @@ public final class PipelineService: Sendable {
         switch effect {
         case .start(let start):
             executor.start(start) { [self] outcome in
-                post(
-                    { scheduler, now, turn in
-                        scheduler.report(run: start.address.run, start.number, attempt: start.attempt, outcome, at: now, &turn)
-                    }, done: { _ in })
+                tell { scheduler, now, turn in
+                    scheduler.report(run: start.address.run, start.number, attempt: start.attempt, outcome, at: now, &turn)
+                }
             }
         case .stop(let address, let attempt, let reason): executor.stop(address, attempt: attempt, reason: reason)
         case .alert(let alert): executor.alert(alert)
@@ -206,6 +205,31 @@ public final class PipelineService: Sendable {
                     }
                 })
         }
+    }
+
+    /// Asks something of the scheduler and does not wait for it; for the executor, which must not block.
+    public func tell(_ body: @escaping @Sendable (inout Scheduler, Moment, inout Turn) -> Void) {
+        post(body, done: { _ in })
+    }
+
+    /// Asks for a run. A request whose key a run bears already, ended or not, gives that run.
+    ///
+    /// The store is asked within the turn, so that of two requests at a time with one key the second finds the first's run.
+    public func request(_ request: Scheduler.Request) async throws -> String {
+        let (database, tables) = (database, tables)
+        let answer: Result<String, any Error> = try await ask { scheduler, now, turn throws(SchedulerError) in
+            do {
+                if let key = request.requestKey,
+                    let known = try database.read({ try tables.run(pipeline: request.pipeline, requestKey: key, $0) })
+                {
+                    return .success(known.facts.id)
+                }
+            } catch {
+                return .failure(error)
+            }
+            return .success(try scheduler.request(request, at: now, &turn))
+        }
+        return try answer.get()
     }
 
     /// Looks at the scheduler without changing it.

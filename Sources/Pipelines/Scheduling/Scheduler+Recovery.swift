@@ -28,17 +28,14 @@ extension Scheduler {
         for name in entries.keys where !names.contains(name) { entries[name]?.graph = nil }
         for configured in pipelines {
             let definition = configured.graph.definition
-            let before = entries[definition.name]?.graph?.definition.schedule
             entries[definition.name, default: Entry()].graph = configured.graph
             entries[definition.name]?.source = configured.source
             entries[definition.name]?.actor = configured.actor
             if let schedule = definition.schedule {
+                // A schedule that is not the one that the cursor was left by, here or by a program before this one, takes it over.
                 let cursor = entries[definition.name]?.cursors[Cursor.schedule]
-                if let cursor, let before, before != schedule {
-                    if let moved = schedule.cursor(takingOver: cursor) { move(Cursor.schedule, of: definition.name, to: moved, &turn) }
-                } else if cursor == nil, let first = schedule.firstCursor(appliedAt: now.wall) {
-                    move(Cursor.schedule, of: definition.name, to: first, &turn)
-                }
+                let next = cursor.map { schedule.cursor(takingOver: $0) } ?? schedule.firstCursor(appliedAt: now.wall)
+                if let next, next != cursor { move(Cursor.schedule, of: definition.name, to: next, &turn) }
             }
         }
         resume(at: now, &turn)

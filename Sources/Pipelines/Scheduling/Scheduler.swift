@@ -16,7 +16,8 @@ public import MartletWorld
 /// ```
 ///
 /// What waits costs nothing: an instance without room is parked at the one limit that keeps it, and is looked at again when
-/// that limit has room. A larger priority goes first, then the older run; nothing overtakes at a limit, so nothing starves.
+/// that limit has room. A larger priority goes first, then the older run; nothing overtakes at a limit. Whoever waits holds
+/// nothing, so one who needs room under several limits may find the one taken whenever the other has room.
 public struct Scheduler: ~Copyable {
     public struct Limits: Sendable {
         /// Runs under way at a time, of all pipelines.

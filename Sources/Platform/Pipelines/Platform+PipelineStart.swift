@@ -2,9 +2,9 @@ import MartletAccess
 import MartletDefinitions
 import MartletFrames
 import MartletGovernance
-import MartletPipelines
+package import MartletPipelines
 import MartletPlan
-import MartletRegistry
+package import MartletRegistry
 import MartletStorage
 import MartletWorld
 import Synchronization
@@ -20,14 +20,6 @@ final class PipelineDesk: Sendable {
         self.service = service
         self.runner = runner
         self.runsSchedules = runsSchedules
-    }
-
-    func completeLater(_ start: AttemptStart, at time: Timestamp) {
-        Task { @concurrent [service] in
-            try? await service.ask { scheduler, _, turn throws(SchedulerError) in
-                scheduler.complete(run: start.address.run, start.number, attempt: start.attempt, at: time, &turn)
-            }
-        }
     }
 }
 
@@ -65,13 +57,8 @@ extension Platform {
         guard pipelines == nil else { return }
         _ = await world.programs.endAll(marked: programsMark, within: .seconds(10))
         let runner = TaskRunner(programsAllowed: taskSettings.allowsPrograms)
-        var projects: [String: CheckedProject] = [:]
         let service = try PipelineService(database: database, world: world, executor: runner, graph: { source, pipeline in
-            if projects[source] == nil {
-                guard let files = try? self.projectSource(source), let project = try? ProjectPlan.check(files) else { return nil }
-                projects[source] = project
-            }
-            return projects[source]?.pipeline(pipeline).map { PipelineGraph($0) }
+            try? self.pinnedProject(source).pipeline(pipeline).map { PipelineGraph($0) }
         })
         runner.attach(self)
         let isFirst = desk.withLock { desk in
@@ -91,7 +78,7 @@ extension Platform {
         guard let release = inForce.release, let project = inForce.project else {
             return try await pipelines.service.configure([], pools: [:])
         }
-        let actor = RunActor(release.actor)
+        let actor = try pipelineActor(of: release)
         let configured = project.pipelines.map { definition in
             Scheduler.Configured(
                 PipelineGraph(pipelines.runsSchedules ? definition : definition.withoutTriggers), source: release.source, actor: actor)
@@ -113,22 +100,35 @@ extension Platform {
                 else { continue }
                 let key = "model:\(model)@\(alias)=\(version):release \(release.number)"
                 _ = try? await request(
-                    Scheduler.Request(definition.name, cause: .data, actor: RunActor(release.actor), requestKey: key))
+                    Scheduler.Request(definition.name, cause: .data, actor: pipelineActor(of: release), requestKey: key))
             }
         }
     }
 
+    /// Whose rights scheduled runs have: who applied the definitions in force, whoever has promoted models since.
+    package func pipelineActor(of release: Release) throws -> RunActor {
+        RunActor(try database.read { try releases.applier(of: release, $0) })
+    }
+
+    /// The project's files as some release has them, checked: what runs of that release are pinned to.
+    func pinnedProject(_ source: String) throws -> CheckedProject {
+        if let now = inForce.release, now.source == source, let project = inForce.project { return project }
+        if let known = pinnedProjects.withLock({ $0[source] }) { return known }
+        let project = try ProjectPlan.check(projectSource(source))
+        pinnedProjects.withLock { projects in
+            if projects.count >= Self.pinnedProjectLimit { projects = [:] }
+            projects[source] = project
+        }
+        return project
+    }
+
+    /// Checked projects of former releases that are kept.
+    private static let pinnedProjectLimit = 8
+
     /// Asks for a run; one with a key that a run has already gives that run.
     func request(_ request: Scheduler.Request) async throws -> String {
         guard let pipelines else { throw PlatformError(.unavailable, "pipelines are not at work in this process") }
-        if let key = request.requestKey,
-            let run = try database.read({ try PipelineTables().run(pipeline: request.pipeline, requestKey: key, $0) })
-        {
-            return run.facts.id
-        }
-        return try await pipelines.service.ask { scheduler, now, turn throws(SchedulerError) in
-            try scheduler.request(request, at: now, &turn)
-        }
+        return try await pipelines.service.request(request)
     }
 
     /// Tells the scheduler how far streams are, and looks at what tasks wait for. Called about once a second.

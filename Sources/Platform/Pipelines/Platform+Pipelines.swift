@@ -101,19 +101,20 @@ extension Platform {
 
     /// A run as it is stored, folded from its records.
     private func run(_ id: String) throws -> (stored: StoredRun, machine: RunMachine) {
-        guard let stored = try database.read({ try tables.run(id, $0) }) else { throw PlatformError.noPipelineRun(id) }
+        let (stored, graph, records) = try history(of: id)
+        return (stored, RunMachine(stored.facts, graph, records))
+    }
+
+    /// A run with the records that it is folded from.
+    private func history(of id: String) throws -> (stored: StoredRun, graph: PipelineGraph, records: [TimedRecord]) {
+        let stored = try storedRun(id)
         let graph = try graph(of: stored)
-        let machine = RunMachine(stored.facts, graph)
-        for record in try database.read({ try tables.records(of: id, graph, $0) }) { machine.apply(record) }
-        return (stored, machine)
+        return (stored, graph, try database.read { try tables.records(of: id, graph, $0) })
     }
 
     /// The graph of the definition that a run is pinned to.
     private func graph(of run: StoredRun) throws -> PipelineGraph {
-        if let now = inForce.release, now.source == run.source, let definition = inForce.project?.pipeline(run.facts.pipeline) {
-            return PipelineGraph(definition)
-        }
-        guard let definition = try ProjectPlan.check(projectSource(run.source)).pipeline(run.facts.pipeline) else {
+        guard let definition = try pinnedProject(run.source).pipeline(run.facts.pipeline) else {
             throw PlatformError(.damaged, "the definition of run '\(run.facts.id)' cannot be read")
         }
         return PipelineGraph(definition)
@@ -176,8 +177,7 @@ extension Platform {
         let id = try await request(
             Scheduler.Request(
                 name, cause: .manual, actor: RunActor(scope.principal), parameters: values, interval: interval, requestKey: key, note: note))
-        guard let stored = try database.read({ try tables.run(id, $0) }) else { throw PlatformError.noPipelineRun(id) }
-        return stored.json
+        return try storedRun(id).json
     }
 
     /// What a run that is asked for without an interval is about: the newest that has ended.
@@ -250,10 +250,8 @@ extension Platform {
         _ id: String, tasks: [String], withDownstream: Bool, requestID: String?, scope: Scope
     ) async throws {
         try scope.require(.pipelinesRun, on: resource(.pipeline, nil))
-        let stored = try storedRun(id)
+        let (stored, graph, records) = try history(of: id)
         let service = try working().service
-        let graph = try graph(of: stored)
-        let records = try database.read { try tables.records(of: id, graph, $0) }
         try record("pipelines.clear", scope, requestID, ["run": .text(id), "tasks": .text(tasks.joined(separator: ","))])
         let person = "\(scope.principal)"
         try await service.ask { scheduler, now, turn throws(SchedulerError) in
@@ -268,10 +266,8 @@ extension Platform {
         run id: String, task: String, index: Int, as state: InstanceState, requestID: String?, scope: Scope
     ) async throws {
         try scope.require(.pipelinesRun, on: resource(.pipeline, nil))
-        let stored = try storedRun(id)
+        let (stored, graph, records) = try history(of: id)
         let service = try working().service
-        let graph = try graph(of: stored)
-        let records = try database.read { try tables.records(of: id, graph, $0) }
         try record(
             "pipelines.mark", scope, requestID, ["run": .text(id), "task": .text(task), "state": .text(state.rawValue)])
         let person = "\(scope.principal)"

@@ -51,7 +51,7 @@ extension IngestWork: PlatformTask {
         let scope = try context.scope(to: .eventsWrite, on: platform.resource(.stream, stream))
         let path = try file.render(in: context.scope)
         let input = try platform.projectFile(path)
-        let options = IngestOptions(format: IngestOptions.Format(ofFile: path), isHistory: !isLive, source: path)
+        let options = IngestOptions(format: try input.format(named: path), isHistory: !isLive, source: path)
         let report = try await platform.ingest(
             into: stream, options: options, requestID: context.start.address.description, scope: scope, next: { try input.next() })
         context.log.write("\(stream): \(report.accepted) stored, \(report.duplicates) there already, \(report.rejected) rejected\n")
@@ -87,7 +87,7 @@ extension PredictWork: PlatformTask {
         let answers = try to.render(in: context.scope)
         let target = try platform.taskFile(answers, for: context)
         let report = try await platform.predictBatch(
-            endpoint, format: IngestOptions.Format(ofFile: path), scope: scope, next: { try input.next() }, write: { try target.write($0) })
+            endpoint, format: try input.format(named: path), scope: scope, next: { try input.next() }, write: { try target.write($0) })
         let file = try platform.keep(target, atProjectPath: answers)
         context.log.write("\(endpoint): \(report.predictions) answered, \(report.degraded) degraded, \(report.rejected) rejected\n")
         return [
@@ -153,13 +153,5 @@ extension Platform {
                 for answer in answers { continuation.resume(with: answer.result.map(\.body)) }
             }
         }
-    }
-}
-
-extension IngestOptions.Format {
-    /// By the ending of a file's name, `.gz` aside; CSV unless it says otherwise.
-    init(ofFile path: String) {
-        let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
-        self = name.hasSuffix(".ndjson") || name.hasSuffix(".jsonl") ? .ndjson : name.hasSuffix(".json") ? .json : .csv
     }
 }

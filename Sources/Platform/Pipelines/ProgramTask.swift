@@ -54,8 +54,7 @@ extension Platform {
         for input in work.inputs {
             let path = try input.render(in: context.scope)
             let reader = try projectFile(path)
-            let hash = try blobs.put(pieces: { try reader.next() })
-            parts.append(.list([.text(path), .text("\(hash)")]))
+            parts.append(.list([.text(path), .text("\(try BlobHash(ofPieces: { try reader.next() }))")]))
         }
         return DefinitionHash(of: .list(parts)).description
     }

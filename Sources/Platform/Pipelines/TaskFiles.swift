@@ -1,4 +1,5 @@
 import MartletFrames
+import MartletIngestion
 import MartletPipelines
 import MartletStorage
 import MartletWorld
@@ -13,6 +14,11 @@ final class ProjectFileReader: Sendable {
 
     init(_ file: any File) {
         self.file = file
+    }
+
+    /// The format of rows that the name says, or else the first bytes.
+    func format(named name: String) throws -> IngestOptions.Format {
+        try IngestOptions.Format(fileName: name) ?? IngestOptions.Format(start: file.read(at: 0, count: 4_096))
     }
 
     /// Nil at the end.

@@ -2,29 +2,24 @@ import MartletFrames
 import MartletWorld
 import Synchronization
 
-/// What one attempt prints: a file that is made with its first byte, bounded, with secrets masked.
+/// What one attempt prints: a bounded file that is made with its first byte.
 final class TaskLog: Sendable {
     private struct State: Sendable {
         var file: (any File)?
         var size = 0
         var isCut = false
-        /// The end of what was written that may be the beginning of a secret.
-        var held: [UInt8] = []
     }
 
     private let files: any FileSystem
     private let path: RelativePath
     private let limit: Int
-    /// The bytes of texts that must not be seen.
-    private let secrets: [[UInt8]]
     /// Guards the file and how far it is.
     private let state = Mutex(State())
 
-    init(_ files: any FileSystem, _ path: RelativePath, limit: Int, secrets: [[UInt8]] = []) {
+    init(_ files: any FileSystem, _ path: RelativePath, limit: Int) {
         self.files = files
         self.path = path
         self.limit = limit
-        self.secrets = secrets.filter { !$0.isEmpty }.sorted { $0.count > $1.count }
     }
 
     func write(_ text: String) {
@@ -34,22 +29,11 @@ final class TaskLog: Sendable {
     /// A log that cannot be written is no reason to fail; the bytes are lost.
     func write(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
-        state.withLock { state in
-            state.held += bytes
-            let kept = Self.heldBack(state.held, secrets)
-            let ready = Array(state.held.dropLast(kept))
-            state.held = Array(state.held.suffix(kept))
-            append(Self.masked(ready, secrets), &state)
-        }
+        state.withLock { append(bytes, &$0) }
     }
 
-    /// Writes what was held back.
     func close() {
-        state.withLock { state in
-            append(Self.masked(state.held, secrets), &state)
-            state.held = []
-            state.file = nil
-        }
+        state.withLock { $0.file = nil }
     }
 
     private func append(_ bytes: [UInt8], _ state: inout State) {
@@ -69,35 +53,5 @@ final class TaskLog: Sendable {
         } catch {
             state.isCut = true
         }
-    }
-
-    /// How many bytes at the end may be the beginning of a secret.
-    static func heldBack(_ bytes: [UInt8], _ secrets: [[UInt8]]) -> Int {
-        var longest = 0
-        for secret in secrets {
-            for length in stride(from: min(secret.count - 1, bytes.count), to: longest, by: -1)
-            where bytes.suffix(length).elementsEqual(secret.prefix(length)) {
-                longest = length
-                break
-            }
-        }
-        return longest
-    }
-
-    /// The bytes with `***` in place of each secret, the longest first.
-    static func masked(_ bytes: [UInt8], _ secrets: [[UInt8]]) -> [UInt8] {
-        guard !secrets.isEmpty else { return bytes }
-        var result: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            if let secret = secrets.first(where: { bytes[index...].starts(with: $0) }) {
-                result += Array("***".utf8)
-                index += secret.count
-            } else {
-                result.append(bytes[index])
-                index += 1
-            }
-        }
-        return result
     }
 }

@@ -16,7 +16,7 @@ final class TaskRunner: TaskExecutor {
     /// An attempt that is under way.
     private struct Attempt: Sendable {
         var start: AttemptStart
-        var body: Task<Void, Never>?
+        var body: Task<Void, Never>
         var program: (any RunningProgram)?
         var grace = Timestamp.Span.zero
         /// Why it is being ended.
@@ -53,25 +53,21 @@ final class TaskRunner: TaskExecutor {
 
     func start(_ start: AttemptStart, report: @escaping @Sendable (AttemptOutcome) -> Void) {
         let name = AttemptName(address: start.address, attempt: start.attempt)
-        let isEnding = state.withLock { state in
-            if !state.isEnding { state.attempts[name] = Attempt(start: start) }
-            return state.isEnding
+        guard let platform else { return }
+        if start.task.work.base.isWaiting { return wait(start, name, platform, report) }
+        state.withLock { state in
+            guard !state.isEnding else { return }
+            // Noted with its body, so that whoever ends all of them waits for each.
+            state.attempts[name] = Attempt(start: start, body: Task { @concurrent in
+                let outcome = await self.outcome(of: start, name, platform)
+                let isEnding = self.state.withLock { state in
+                    state.attempts[name] = nil
+                    return state.isEnding
+                }
+                // What the program's end cut short is taken back by whoever ends it.
+                if !isEnding || outcome.isSuccess { report(outcome) }
+            })
         }
-        guard !isEnding, let platform else { return }
-        if start.task.work.base.isWaiting {
-            state.withLock { $0.attempts[name] = nil }
-            return wait(start, name, platform, report)
-        }
-        let body = Task { @concurrent in
-            let outcome = await self.outcome(of: start, name, platform)
-            let isEnding = self.state.withLock { state in
-                state.attempts[name] = nil
-                return state.isEnding
-            }
-            // What the program's end cut short is taken back by whoever ends it.
-            if !isEnding || outcome.isSuccess { report(outcome) }
-        }
-        state.withLock { $0.attempts[name]?.body = body }
     }
 
     private func outcome(of start: AttemptStart, _ name: AttemptName, _ platform: Platform) async -> AttemptOutcome {
@@ -178,7 +174,9 @@ final class TaskRunner: TaskExecutor {
     }
 
     private func complete(_ start: AttemptStart, at time: Timestamp, _ platform: Platform) {
-        platform.pipelines?.completeLater(start, at: time)
+        platform.pipelines?.service.tell { scheduler, _, turn in
+            scheduler.complete(run: start.address.run, start.number, attempt: start.attempt, at: time, &turn)
+        }
     }
 
     private func startChild(
@@ -193,9 +191,10 @@ final class TaskRunner: TaskExecutor {
         let request = Scheduler.Request(
             work.pipeline, cause: .pipeline, actor: start.facts.actor, parameters: parameters, interval: start.facts.interval,
             parent: start.address, requestKey: "\(start.address)#\(start.attempt)")
-        Task { @concurrent in
-            do {
-                _ = try await platform.request(request)
+        // A child that had ended would have ended this instance with it, so one that is known is under way.
+        platform.pipelines?.service.tell { scheduler, now, turn in
+            do throws(SchedulerError) {
+                try scheduler.request(request, at: now, &turn)
             } catch {
                 report(.failed(reason: "\(error)", isRetryable: false))
             }
@@ -261,9 +260,9 @@ final class TaskRunner: TaskExecutor {
         }
         for attempt in attempts {
             attempt.program?.end(after: min(attempt.grace, .seconds(5)))
-            attempt.body?.cancel()
+            attempt.body.cancel()
         }
-        for attempt in attempts { await attempt.body?.value }
+        for attempt in attempts { await attempt.body.value }
         return attempts.map(\.start)
     }
 }

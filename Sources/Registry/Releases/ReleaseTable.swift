@@ -74,6 +74,15 @@ public struct ReleaseTable: Sendable {
             """)
     }
 
+    /// Who applied the definitions that a release has; a promotion and a rollback take them from another release.
+    public func applier(of release: Release, _ database: any DatabaseReader) throws -> String {
+        let row = try database.row("""
+            SELECT actor FROM registry_releases WHERE source = \(release.source) AND action = \(Release.Action.apply.rawValue)
+            ORDER BY number DESC LIMIT 1
+            """)
+        return try row?.value("actor") ?? release.actor
+    }
+
     /// The release whose content was in force before the content of another.
     ///
     /// Going back twice goes back further, and what was taken back is not come upon again.

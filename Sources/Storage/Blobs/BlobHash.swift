@@ -13,6 +13,13 @@ public struct BlobHash: Hashable, Sendable {
         self.init(SHA256.hash(data: bytes))
     }
 
+    /// The hash of bytes that come piece by piece; nil from the closure ends them.
+    public init(ofPieces next: () throws -> [UInt8]?) rethrows {
+        var hash = SHA256()
+        while let piece = try next() { hash.update(data: piece) }
+        self.init(hash.finalize())
+    }
+
     /// Takes a hash's 32 bytes; nil for any other number of them.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.size else { return nil }
