@@ -155,7 +155,7 @@ let package = Package(
         .tests(
             "Command",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Server", "Simulation",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Platform", "Server", "Simulation",
                 "Command",
             ], libraries: [arguments]),
     ]

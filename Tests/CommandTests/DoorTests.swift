@@ -4,6 +4,7 @@ import MartletWorld
 import Testing
 
 @testable import MartletCommand
+import MartletPlatform
 
 @Suite("What goes through the door")
 struct DoorTests {

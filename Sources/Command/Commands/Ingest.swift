@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletBytes
+import MartletPlatform
 import MartletServer
 import MartletWorld
 
@@ -28,7 +29,7 @@ struct Ingest: AsyncParsableCommand {
     @Flag(help: "End the stored events with the rows' keys; other columns are passed over.")
     var retract = false
 
-    @Option(help: "csv, ndjson or json; else told from the file's name or first bytes.")
+    @Option(help: "csv, ndjson or json; else told from the file's name or first bytes.", transform: FileInput.format(argument:))
     var format: FileInput.Format?
 
     @Flag(help: "Pass over columns that the stream does not have.")
@@ -64,5 +65,3 @@ struct Ingest: AsyncParsableCommand {
         }
     }
 }
-
-extension FileInput.Format: ExpressibleByArgument {}

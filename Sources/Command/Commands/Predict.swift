@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletBytes
+import MartletPlatform
 import MartletServer
 import MartletWorld
 
@@ -32,7 +33,7 @@ struct Predict: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A file of rows, CSV or NDJSON, plain or gzip; - for standard input.", valueName: "file"))
     var batch: String?
 
-    @Option(help: "csv or ndjson; else told from the file's name or first bytes.")
+    @Option(help: "csv or ndjson; else told from the file's name or first bytes.", transform: FileInput.format(argument:))
     var format: FileInput.Format?
 
     @Option(help: "Where the batch's predictions go; standard output if left out.")

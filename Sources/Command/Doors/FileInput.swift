@@ -1,3 +1,4 @@
+import ArgumentParser
 import MartletPlatform
 import MartletWorld
 import Synchronization
@@ -65,5 +66,13 @@ final class FileInput: Sendable {
         }
         start.withLock { $0.pieces.append(piece) }
         return Format(start: piece)
+    }
+
+    /// The format that `--format` names.
+    static func format(argument: String) throws(ValidationError) -> Format {
+        guard let format = Format(rawValue: argument) else {
+            throw ValidationError("a format is one of \(Format.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return format
     }
 }
