@@ -14,7 +14,9 @@ let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "martlet", targets: ["MartletCommand"]),
+        .executable(name: "martlet", targets: ["MartletProgram"]),
+        // For projects in Swift.
+        .library(name: "Martlet", targets: ["Martlet"]),
         .executable(name: "simulate", targets: ["MartletSimulate"]),
         // For Benchmarks/FeatureReplay.
         .library(name: "MartletFeatures", targets: ["MartletFrames", "MartletExpressions", "MartletFeatures"]),
@@ -78,10 +80,14 @@ let package = Package(
             ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),
-        .program(
+        .part(
             "Command",
-            on: ["Bytes", "Frames", "Expressions", "World", "Access", "Ingestion", "Platform", "Server", "Demo"],
+            on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Ingestion", "Platform", "Server", "Demo"],
             libraries: nio + [arguments]),
+        .program("Program", on: ["Command"]),
+        // Projects in Swift: the command with their definitions built in.
+        .library("Martlet", on: ["Frames", "World", "Definitions", "Storage", "Platform", "Command"]),
+        .executableTarget(name: "FraudProject", dependencies: ["Martlet"], path: "Examples/fraud-in-swift"),
 
         // Test support: a world with virtual time and planted faults, oracles, contract kits.
         .part("Simulation", on: ["Frames", "World"]),
@@ -142,7 +148,7 @@ let package = Package(
                 "Demo", "PlatformTesting",
             ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
-        .testTarget(name: "KillTests", dependencies: ["MartletCommand"], path: "Tests/KillTests"),
+        .testTarget(name: "KillTests", dependencies: ["MartletProgram", "FraudProject"], path: "Tests/KillTests"),
         // Real files, where there are any.
         .tests("DataSet", on: ["World", "Definitions", "Access", "Platform"], exclude: ["Projects"]),
         .tests("Demo", on: ["Demo", "Frames"]),
@@ -158,6 +164,13 @@ let package = Package(
                 "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Platform", "Server", "Simulation",
                 "Command",
             ], libraries: [arguments]),
+        // The examples in Swift beside the same in files.
+        .testTarget(
+            name: "MartletTests",
+            dependencies: [
+                "Martlet", "FraudProject", "MartletDefinitions", "MartletFrames", "MartletPipelines", "MartletPlan", "MartletPlatform",
+            ],
+            path: "Tests/MartletTests"),
     ]
 )
 
@@ -167,6 +180,11 @@ extension Target {
         .target(
             name: "Martlet" + name, dependencies: parts.map { .target(name: "Martlet" + $0) } + libraries,
             path: "Sources/" + name)
+    }
+
+    /// A library target of this very name for users, in the folder `Sources/<name>`.
+    static func library(_ name: String, on parts: [String]) -> Target {
+        .target(name: name, dependencies: parts.map { .target(name: "Martlet" + $0) }, path: "Sources/" + name)
     }
 
     /// An executable target `Martlet<name>` in the folder `Sources/<name>`.

@@ -116,6 +116,14 @@ martlet rollback --reason "the demo goes back" | result
 step "The same prediction once more, after a promotion and a rollback."
 martlet replay "$prediction" | result
 
+step "A pipeline does it all: files that have come in, training, promotion, a payment to try it. Every night by itself; now by hand."
+# The requests of the last day as a file that some other system drops: half of them are stored already, with their predictions.
+mkdir incoming
+sed 's/^{"inputs"://; s/,"append":true}$//' "$folder/live.ndjson" | head -1000 > incoming/today.ndjson
+martlet pipelines run ml_pipeline > "$folder/pipeline.txt" || { cat "$folder/pipeline.txt"; exit 1; }
+run=$(martlet pipelines runs ml_pipeline --limit 1 --json | field run)
+{ cat "$folder/pipeline.txt"; echo; for task in ingest_data deploy.promote; do martlet pipelines logs "$run" "$task"; done; } | result
+
 step "The audit log: every change, in a chain of hashes."
 { martlet audit --limit 4; martlet audit --verify; } | result
 

@@ -30,7 +30,7 @@ extension Block {
         var blocks: [Block] = []
         var seen: [[String]: SourcePlace] = [:]
         for file in source.files {
-            for document in YAMLDocuments.read(file.text, file: file.path, limits: limits, errors: errors) {
+            for document in YAMLDocuments.read(file, limits: limits, errors: errors) {
                 guard let block = block(document, kinds: kinds, errors: errors) else { continue }
                 if let first = seen[[block.kind, block.name]] {
                     errors.add(

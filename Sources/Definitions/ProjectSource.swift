@@ -8,10 +8,35 @@ public struct ProjectSource: Hashable, Sendable {
         /// From the project's folder, with `/`.
         public var path: String
         public var text: String
+        /// Where the lines of a text that a program wrote come from, in ascending order of lines; empty of a text that a person wrote.
+        public var origins: [Origin]
 
-        public init(path: String, text: String) {
+        /// From one line on, where in a program the text was said.
+        public struct Origin: Hashable, Sendable {
+            /// From 1.
+            public var line: Int
+            public var place: SourcePlace
+
+            public init(line: Int, place: SourcePlace) {
+                self.line = line
+                self.place = place
+            }
+        }
+
+        public init(path: String, text: String, origins: [Origin] = []) {
             self.path = path
             self.text = text
+            self.origins = origins
+        }
+
+        /// The place that a person knows a line and column of the text by.
+        func place(line: Int, column: Int) -> SourcePlace {
+            var (low, high) = (0, origins.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if origins[middle].line <= line { low = middle + 1 } else { high = middle }
+            }
+            return low > 0 ? origins[low - 1].place : SourcePlace(file: path, line: line, column: column)
         }
     }
 
@@ -20,6 +45,12 @@ public struct ProjectSource: Hashable, Sendable {
 
     public init(_ files: [File]) {
         self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
+    /// The files of a program's own definitions beside those that a folder holds; of one path the program's counts.
+    public func adding(_ more: [File]) -> ProjectSource {
+        let paths = Set(more.map(\.path))
+        return ProjectSource(files.filter { !paths.contains($0.path) } + more)
     }
 
     /// The file at the top of a project.

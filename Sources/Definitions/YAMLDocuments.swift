@@ -7,8 +7,9 @@ import Yams
 package enum YAMLDocuments {
     /// The documents that are not empty, in order; mistakes go to `errors`, and a file with a syntax error gives none.
     package static func read(
-        _ text: String, file: String, limits: DefinitionLimits, errors: ErrorCollector
+        _ source: ProjectSource.File, limits: DefinitionLimits, errors: ErrorCollector
     ) -> [LocatedNode] {
+        let (text, file) = (source.text, source.path)
         guard text.utf8.count <= limits.fileBytes else {
             errors.add(
                 .tooLarge, at: SourcePlace(file: file, line: 1, column: 1),
@@ -26,7 +27,7 @@ package enum YAMLDocuments {
             // The basic resolver knows no types: the keys decide what a text means, and `1` and "1" are one key.
             let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
             while let root = try parser.nextRoot() {
-                var converter = Converter(file: file, limits: limits, budget: budget, errors: errors)
+                var converter = Converter(source: source, limits: limits, budget: budget, errors: errors)
                 guard let node = converter.convert(root, depth: 1) else { return [] }
                 budget = converter.budget
                 if !node.isNull { documents.append(node) }
@@ -43,7 +44,7 @@ package enum YAMLDocuments {
 
     /// Turns the library's nodes into ours.
     private struct Converter {
-        let file: String
+        let source: ProjectSource.File
         let limits: DefinitionLimits
         var budget: Int
         let errors: ErrorCollector
@@ -115,7 +116,7 @@ package enum YAMLDocuments {
         }
 
         private func place(_ mark: Mark?) -> SourcePlace {
-            SourcePlace(file: file, line: max(1, mark?.line ?? 1), column: max(1, mark?.column ?? 1))
+            source.place(line: max(1, mark?.line ?? 1), column: max(1, mark?.column ?? 1))
         }
     }
 

@@ -31,13 +31,23 @@ public struct PlanReport: Sendable {
 extension Platform {
     /// Checks the project's files and compares them with what is in force.
     ///
+    /// - Parameter builtIn: definitions of the asking program beside those of the files; only the folder's owner may have some.
     /// - Throws: ``DefinitionErrors`` with every mistake and its place.
-    public func plan(scope: Scope) throws -> PlanReport {
+    public func plan(builtIn: [ProjectSource.File] = [], scope: Scope) throws -> PlanReport {
         try scope.require(.definitionsPlan, on: .project(project))
-        let source = try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds)
+        let source = try source(with: builtIn, scope)
         let project = try ProjectPlan.check(source)
         try refuseMissingPermissions(project, of: scope.principal)
         return report(project)
+    }
+
+    private func source(with builtIn: [ProjectSource.File], _ scope: Scope) throws -> ProjectSource {
+        guard builtIn.isEmpty || scope.principal.kind == .user else {
+            throw PlatformError(
+                .conflict, "definitions that are built into a program are taken from the owner of the project's folder alone",
+                hint: "put them into the project's files, or run the program in the folder")
+        }
+        return try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds).adding(builtIn)
     }
 
     private func report(_ checked: CheckedProject) -> PlanReport {
@@ -49,14 +59,16 @@ extension Platform {
 
     /// Puts the project's files in force: new views are folded first, then one commit, then the switch.
     ///
-    /// - Parameter progress: how far the folding of new views is.
+    /// - Parameters:
+    ///   - builtIn: definitions of the asking program beside those of the files; only the folder's owner may have some.
+    ///   - progress: how far the folding of new views is.
     /// - Returns: what changed, and the release; nil if nothing changed, for then there is none.
     public func apply(
-        reason: String?, requestID: String?, scope: Scope, progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in }
+        builtIn: [ProjectSource.File] = [], reason: String?, requestID: String?, scope: Scope, progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in }
     ) async throws -> (report: PlanReport, release: Release?) {
         try scope.require(.definitionsApply, on: .project(project))
         return try await releasing.hold { () async throws in
-            let source = try ProjectSource.read(projectFiles, kinds: ProjectPlan.kinds)
+            let source = try source(with: builtIn, scope)
             let report = report(try ProjectPlan.check(source))
             let before = inForce
             if report.changesNothing, before.release != nil { return (report, nil) }

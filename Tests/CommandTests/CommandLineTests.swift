@@ -1,6 +1,7 @@
 import ArgumentParser
 import MartletBytes
 @testable import MartletCommand
+import MartletPlatform
 import MartletServer
 import Testing
 

@@ -1,10 +1,10 @@
 import MartletBytes
+import MartletPlatform
 import MartletServer
 import MartletWorld
 import Testing
 
 @testable import MartletCommand
-import MartletPlatform
 
 @Suite("What goes through the door")
 struct DoorTests {

@@ -7,7 +7,7 @@ struct YAMLDocumentsTests {
         documents: [LocatedNode], said: [String]
     ) {
         let errors = ErrorCollector()
-        let documents = YAMLDocuments.read(text, file: "f.yaml", limits: limits, errors: errors)
+        let documents = YAMLDocuments.read(ProjectSource.File(path: "f.yaml", text: text), limits: limits, errors: errors)
         return (documents, errors.collected.errors.map(\.description))
     }
 

@@ -7,7 +7,7 @@ struct HouseRules {
 
     init(manifest: String) throws {
         targets = []
-        let pattern = #/\.(?:part|program)\(\s*"(\w+)"(?:,\s*on:\s*\[([^\]]*)\])?/#
+        let pattern = #/\.(?:part|program|library)\(\s*"(\w+)"(?:,\s*on:\s*\[([^\]]*)\])?/#
         for match in manifest.matches(of: pattern) {
             let names = (match.2 ?? "").split(separator: ",").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"\n")) }
             targets.append((String(match.1), names.filter { !$0.isEmpty }))

@@ -4,11 +4,12 @@ import Foundation
 struct CommandUnderTest: Sendable {
     let path: String
 
+    /// - Parameter name: of the program's file.
     /// - Throws: if it was not built; the tests of this folder are worth nothing without it.
-    init() throws {
-        let environment = ProcessInfo.processInfo.environment["MARTLET_COMMAND"]
+    init(_ name: String = "martlet") throws {
+        let environment = name == "martlet" ? ProcessInfo.processInfo.environment["MARTLET_COMMAND"] : nil
         let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        path = environment ?? folder.appendingPathComponent("martlet").path
+        path = environment ?? folder.appendingPathComponent(name).path
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw TestFailure("no command at \(path): build it, or set MARTLET_COMMAND")
         }

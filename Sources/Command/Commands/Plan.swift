@@ -15,7 +15,9 @@ struct Plan: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.run(options) { session in
-            try await session.answer(Ask(.post, "plan")) { answer in
+            var body = JSONObject()
+            body["definitions"] = try BuiltIn.current.json()
+            try await session.answer(Ask(.post, "plan").with(.object(body))) { answer in
                 try session.console.say(answer["text"]?.string ?? "\(answer)")
             }
         }
@@ -37,6 +39,7 @@ struct Apply: AsyncParsableCommand {
         try await Session.run(options) { session in
             var body = JSONObject()
             body["reason"] = reason.map(JSONValue.string)
+            body["definitions"] = try BuiltIn.current.json()
             try await session.answer(Ask(.post, "apply").with(.object(body))) { answer in
                 if let text = answer["text"]?.string { try session.console.say(text) }
                 if let release = Self.release(answer) {

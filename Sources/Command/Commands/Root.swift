@@ -2,7 +2,6 @@ import ArgumentParser
 import MartletWorld
 
 /// The command line, `martlet`.
-@main
 struct Root: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",

@@ -34,6 +34,7 @@ struct Up: AsyncParsableCommand {
         do {
             var settings = ProjectServer.Settings()
             settings.tasks.allowsPrograms = !noExec
+            settings.tasks.functions = BuiltIn.current.functions
             server = try await ProjectServer.open(projectFolder: folder.path, settings: settings)
         } catch let error as PlatformError where error.code == .held {
             throw CommandFailure(

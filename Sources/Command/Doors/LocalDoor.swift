@@ -8,7 +8,9 @@ struct LocalDoor: Door {
     /// Opens the project; nil if another process holds it.
     static func open(projectFolder: String) async throws -> LocalDoor? {
         do {
-            let server = try await ProjectServer.open(projectFolder: projectFolder)
+            var settings = ProjectServer.Settings()
+            settings.tasks.functions = BuiltIn.current.functions
+            let server = try await ProjectServer.open(projectFolder: projectFolder, settings: settings)
             // In a folder whose path is too long for a socket, other commands wait until this one is done.
             try? await server.listenOnSocket()
             return LocalDoor(server: server)

@@ -9,6 +9,12 @@ public struct IngestWork: TaskWork {
     /// Whether the rows are news of now; else they are history, known when they happened.
     public let isLive: Bool
 
+    package init(stream: String, file: TaskPath, isLive: Bool) {
+        self.stream = stream
+        self.file = file
+        self.isLive = isLive
+    }
+
     public static let kind = TaskKind(
         word: "ingest", type: "name of a stream",
         summary: "Brings the rows of a file into a stream. It gives `accepted`, `duplicates` and `rejected`.",

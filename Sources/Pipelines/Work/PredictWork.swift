@@ -9,6 +9,12 @@ public struct PredictWork: TaskWork {
     /// Where the answers are written, a line of JSON a row.
     public let to: TaskPath
 
+    package init(endpoint: String, file: TaskPath, to: TaskPath) {
+        self.endpoint = endpoint
+        self.file = file
+        self.to = to
+    }
+
     public static let kind = TaskKind(
         word: "predict", type: "name of an endpoint",
         summary: """

@@ -9,6 +9,12 @@ public struct PromoteWork: TaskWork {
     public let version: TaskArgument?
     public let alias: String
 
+    package init(model: String, version: TaskArgument?, alias: String) {
+        self.model = model
+        self.version = version
+        self.alias = alias
+    }
+
     public static let kind = TaskKind(
         word: "promote", type: "name of a model",
         summary: "Puts a model version behind an alias. It gives `release` and `version`.",

@@ -64,7 +64,7 @@ extension RunWork {
                 .conflict, at: task.map.keyPlace("retry_codes"),
                 "the exit code \(both) of \(task.title) cannot mean both to skip and to try again", found: "\(both)")
         }
-        let outputs = outputs(&task)
+        let outputs = task.outputs()
         var inputs: [TaskPath] = []
         if let node = task.map.node("inputs") {
             inputs = task.items(node, key: "inputs").compactMap { task.path($0, task.subject("inputs")) }
@@ -117,30 +117,5 @@ extension RunWork {
     private static func codes(_ key: String, _ task: inout TaskReader) -> Set<Int> {
         guard let node = task.map.node(key) else { return [] }
         return Set(task.items(node, key: key, limit: 255).compactMap { task.values(key).integer($0, in: 1...255).map { Int($0.value) } })
-    }
-
-    private static func outputs(_ task: inout TaskReader) -> [TaskOutput] {
-        guard let node = task.map.node("outputs") else { return [] }
-        return task.entries(node, key: "outputs").compactMap { entry in
-            let name = NodeValues(task.errors, task.title).name(Located(entry.key, entry.keyPlace), what: "result")
-            guard let name else { return nil }
-            if name.value == "state" {
-                task.errors.add(
-                    .wrongValue, at: entry.keyPlace, "'state' cannot be the name of an output: it is how the task ended", found: "state")
-                return nil
-            }
-            return type(entry.value, "output '\(name.value)' of \(task.title)", task.errors).map { TaskOutput(name.value, $0) }
-        }.sorted { $0.name < $1.name }
-    }
-
-    private static func type(_ node: LocatedNode, _ subject: String, _ errors: ErrorCollector) -> TaskValueType? {
-        let values = NodeValues(errors, subject)
-        guard let text = values.text(node) else { return nil }
-        if text.value == "file" { return .file }
-        let prefix = "list of "
-        if text.value.hasPrefix(prefix) {
-            return values.valueType(Located(String(text.value.dropFirst(prefix.count)), node.place(atOffset: prefix.count))).map { .list($0) }
-        }
-        return values.valueType(text).map { .scalar($0) }
     }
 }

@@ -6,6 +6,7 @@ public enum TaskKinds {
     public static let all: [TaskKind] = [
         RunWork.kind, IngestWork.kind, DatasetWork.kind, TrainWork.kind, PromoteWork.kind, PredictWork.kind,
         CheckWork.kind, SmokeWork.kind, ApprovalWork.kind, PipelineWork.kind, WaitWork.kind,
+        FunctionWork.kind,
     ]
 
     static let words = all.map(\.word)

@@ -8,6 +8,11 @@ public struct TrainWork: TaskWork {
     /// The names of the model's metrics.
     public let metrics: [String]
 
+    package init(model: String, metrics: [String]) {
+        self.model = model
+        self.metrics = metrics
+    }
+
     public static let kind = TaskKind(
         word: "train", type: "name of a model",
         summary: """

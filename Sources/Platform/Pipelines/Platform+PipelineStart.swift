@@ -32,6 +32,8 @@ public struct TaskSettings: Sendable {
     public var program: String?
     /// Whether programs are started at all.
     public var allowsPrograms = true
+    /// Those of a Swift project; nil for the plain program.
+    public var functions: TaskFunctions?
 
     public init() {}
 

@@ -23,6 +23,7 @@ extension Platform {
             Self.programMark: programsMark.value,
         ]
         if let home = taskSettings.home { environment["HOME"] = home }
+        if let program = taskSettings.program { environment["MARTLET_PROGRAM"] = program }
         if let interval = start.facts.interval {
             environment["MARTLET_INTERVAL_START"] = "\(interval.start)"
             environment["MARTLET_INTERVAL_END"] = "\(interval.end)"

@@ -16,21 +16,21 @@ extension APIRoutes {
                 }),
             Route(
                 "definitions.plan", .post, "/api/v1/plan", "What applying the project's files would change; changes nothing.",
-                access: .needs(.definitionsPlan, on: .project), body: .collected(limit: limits.requestBytes), audit: .refusalsOnly,
-                input: .object([]), output: Self.planShape,
+                access: .needs(.definitionsPlan, on: .project), body: .collected(limit: limits.definitionBytes), audit: .refusalsOnly,
+                input: .object([Self.builtInMember]), output: Self.planShape,
                 handler: .asynchronous { [platform] call in
-                    _ = try call.json()
-                    return .json(.members(Self.members(of: try platform.plan(scope: call.requireScope()))))
+                    let builtIn = Self.builtIn(try call.json())
+                    return .json(.members(Self.members(of: try platform.plan(builtIn: builtIn, scope: call.requireScope()))))
                 }),
             Route(
                 "definitions.apply", .post, "/api/v1/apply", "Puts the project's files in force.",
-                access: .needs(.definitionsApply, on: .project), body: .collected(limit: limits.requestBytes),
-                audit: .recordedByOperation, input: .object([.init("reason", .string, isRequired: false)]),
+                access: .needs(.definitionsApply, on: .project), body: .collected(limit: limits.definitionBytes),
+                audit: .recordedByOperation, input: .object([.init("reason", .string, isRequired: false), Self.builtInMember]),
                 output: .object(Self.planMembers + [.init("release", .nullable(Self.releaseShape))]),
                 handler: .asynchronous { [platform] call in
                     let body = try call.json()
                     let (report, release) = try await platform.apply(
-                        reason: body["reason"]?.string, requestID: call.requestID, scope: call.requireScope())
+                        builtIn: Self.builtIn(body), reason: body["reason"]?.string, requestID: call.requestID, scope: call.requireScope())
                     return .json(.members(Self.members(of: report) + [("release", release?.json ?? .null)]))
                 }),
             Route(
@@ -53,6 +53,32 @@ extension APIRoutes {
                         ).json)
                 }),
         ]
+    }
+
+    /// Definitions that are built into the asking program, as files would hold them; `origins` say where in the program lines come from.
+    private static let builtInMember = Shape.Member(
+        "definitions",
+        .list(.object([
+            .init("path", .string), .init("text", .string),
+            .init(
+                "origins",
+                .list(.object([
+                    .init("line", .integer), .init("file", .string), .init("file_line", .integer), .init("file_column", .integer),
+                ]))),
+        ])), isRequired: false)
+
+    /// What the route's shape has found to be right.
+    private static func builtIn(_ body: JSONValue) -> [ProjectSource.File] {
+        func number(_ value: JSONValue, _ name: String) -> Int { Int(clamping: value[name]?.int64 ?? 1) }
+        return (body["definitions"]?.array ?? []).map { file in
+            let origins = (file["origins"]?.array ?? []).map { origin in
+                ProjectSource.File.Origin(
+                    line: number(origin, "line"),
+                    place: SourcePlace(
+                        file: origin["file"]?.string ?? "", line: number(origin, "file_line"), column: number(origin, "file_column")))
+            }
+            return ProjectSource.File(path: file["path"]?.string ?? "", text: file["text"]?.string ?? "", origins: origins)
+        }
     }
 
     private static func members(of report: PlanReport) -> [(String, JSONValue?)] {

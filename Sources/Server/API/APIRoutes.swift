@@ -8,6 +8,8 @@ struct APIRoutes: Sendable {
     struct Limits: Sendable {
         /// A body of JSON that asks for or changes something.
         var requestBytes = 1 << 20
+        /// Definitions that are built into the asking program.
+        var definitionBytes = 16 << 20
         /// A body of events that is collected before it is read.
         var eventBytes = 32 << 20
         /// A body that is read as it comes, such as a file.
