@@ -168,7 +168,8 @@ let package = Package(
         .testTarget(
             name: "MartletTests",
             dependencies: [
-                "Martlet", "FraudProject", "MartletDefinitions", "MartletFrames", "MartletPipelines", "MartletPlan", "MartletPlatform",
+                "Martlet", "FraudProject", "MartletCommand", "MartletDefinitions", "MartletFrames", "MartletPipelines", "MartletPlan",
+                "MartletPlatform",
             ],
             path: "Tests/MartletTests"),
     ]

@@ -118,8 +118,8 @@ martlet replay "$prediction" | result
 
 step "A pipeline does it all: files that have come in, training, promotion, a payment to try it. Every night by itself; now by hand."
 # The requests of the last day as a file that some other system drops: half of them are stored already, with their predictions.
-mkdir incoming
-sed 's/^{"inputs"://; s/,"append":true}$//' "$folder/live.ndjson" | head -1000 > incoming/today.ndjson
+mkdir -p incoming
+head -1000 "$folder/live.ndjson" | sed 's/^{"inputs"://; s/,"append":true}$//' > incoming/today.ndjson
 martlet pipelines run ml_pipeline > "$folder/pipeline.txt" || { cat "$folder/pipeline.txt"; exit 1; }
 run=$(martlet pipelines runs ml_pipeline --limit 1 --json | field run)
 { cat "$folder/pipeline.txt"; echo; for task in ingest_data deploy.promote; do martlet pipelines logs "$run" "$task"; done; } | result

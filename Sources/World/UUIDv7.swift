@@ -23,6 +23,16 @@ public struct UUIDv7: Hashable, Sendable {
         return (0..<max(0, count)).map { UUIDv7(high: first.high, low: low + UInt64($0)) }
     }
 
+    /// An id that comes after another if both are made in one millisecond, and else is drawn.
+    public static func make(at time: Timestamp, after last: UUIDv7?, random: any RandomSource) -> UUIDv7 {
+        let made = make(at: time, random: random)
+        guard let last, last.high >> 16 == made.high >> 16 else { return made }
+        // 62 bits count; past their end the twelve before them do.
+        let count = last.low &+ 1
+        if count >> 62 == 2 { return UUIDv7(high: last.high, low: count) }
+        return last.high & 0x0FFF == 0x0FFF ? made : UUIDv7(high: last.high + 1, low: 0x8000_0000_0000_0000)
+    }
+
     private init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low

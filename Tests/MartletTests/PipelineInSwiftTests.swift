@@ -1,4 +1,5 @@
 import Foundation
+import MartletCommand
 import MartletDefinitions
 import MartletFrames
 import MartletPipelines
@@ -16,7 +17,7 @@ struct PipelineInSwiftTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// The example's files; with pipelines in place of its own if some are given.
-    private func example(with pipelines: [Pipeline]? = nil) throws -> CheckedProject {
+    private func project(with pipelines: [Pipeline]? = nil) throws -> CheckedProject {
         let folder = Self.root.appending(path: "Examples/fraud")
         var files: [ProjectSource.File] = []
         let names = FileManager.default.enumerator(atPath: folder.path())?.compactMap { $0 as? String } ?? []
@@ -36,8 +37,8 @@ struct PipelineInSwiftTests {
 
     @Test("the example in Swift has the hash of the example in a file")
     func example() throws {
-        let written = try example()
-        let built = try example(with: [mlPipeline])
+        let written = try project()
+        let built = try project(with: [mlPipeline])
         let hash = try #require(written.pipeline("ml_pipeline")?.hash)
         #expect(built.pipeline("ml_pipeline")?.hash == hash)
         #expect(written.definitions.hash == built.definitions.hash)
@@ -188,7 +189,7 @@ struct PipelineInSwiftTests {
         let work = try #require(check(pipeline).task("g.make")?.work.base as? FunctionWork)
         #expect(work.function == "g.make")
         #expect(work.build == functions.build)
-        #expect(work.build.hasPrefix("sha256:"))
+        #expect(work.build.count == 64)
         let yaml = """
             pipeline: p
             tasks:

@@ -135,7 +135,7 @@ struct ReferencePageTests {
               smoke: { smoke: e, inputs: { amount: 1.0 }, expect: output > 0.0, after: promote }
               score: { predict: e, file: in.csv, to: out.ndjson, after: smoke }
               next: { pipeline: q, parameters: { n: 1 }, after: score }
-              made: { function: made, build: "sha256:00", arguments: { n: "${parameters.day}" }, outputs: { m: int64 }, after: score }
+              made: { function: made, build: "00", arguments: { n: "${parameters.day}" }, outputs: { m: int64 }, after: score }
               one: { wait: { until: "06:30" }, after: score }
               two: { wait: { for: 1m }, after: score }
               three: { wait: { file: done }, after: score }

@@ -9,7 +9,7 @@ import Testing
 extension PipelineTests {
     @Test("a function of the program gets its arguments and its key, gives what its task declares, and runs in no other build")
     func functions() async throws {
-        var functions = TaskFunctions(build: "sha256:1")
+        var functions = TaskFunctions(build: "build-1")
         functions["p", "make"] = { run in
             run.log("key \(run.key), attempt \(run.attempt)")
             guard run.attempt > 1 else { throw Unlucky() }
@@ -29,18 +29,18 @@ extension PipelineTests {
                 tasks:
                   make:
                     function: make
-                    build: sha256:1
+                    build: build-1
                     arguments: { text: "${parameters.word}!" }
                     outputs: { n: int64, items: list of string }
                     retries: 1
                     retry_delay: 10ms
                   check: { check: tasks.make.n == 5, after: make }
                   each: { run: [echo, "${item}"], map: tasks.make.items, after: make }
-                  wrong: { function: wrong, build: "sha256:1", outputs: { n: int64 }, allow_failure: true }
-                  less: { function: less, build: "sha256:1", outputs: { n: int64 }, allow_failure: true }
-                  more: { function: more, build: "sha256:1", outputs: { n: int64 }, allow_failure: true }
-                  unknown: { function: none, build: "sha256:1", allow_failure: true }
-                  other: { function: make, build: "sha256:2", allow_failure: true }
+                  wrong: { function: wrong, build: "build-1", outputs: { n: int64 }, allow_failure: true }
+                  less: { function: less, build: "build-1", outputs: { n: int64 }, allow_failure: true }
+                  more: { function: more, build: "build-1", outputs: { n: int64 }, allow_failure: true }
+                  unknown: { function: none, build: "build-1", allow_failure: true }
+                  other: { function: make, build: "build-2", allow_failure: true }
                 """,
             ], tasks: settings)
         try await fixture.apply()
@@ -61,7 +61,7 @@ extension PipelineTests {
         #expect(reasons["less"] == "the function did not give 'n'")
         #expect(reasons["more"] == "the function gave 'm', which its task does not declare under 'outputs'")
         #expect(reasons["unknown"] == "this program has no function 'none' of pipeline 'p'")
-        #expect(reasons["other"]?.contains("is compiled into the program sha256:2") == true)
+        #expect(reasons["other"]?.contains("is compiled into the program build-2") == true)
         try await fixture.platform.close()
     }
 

@@ -29,4 +29,20 @@ struct UUIDv7Tests {
         for (id, next) in zip(ids, ids.dropFirst()) { #expect("\(id)" < "\(next)") }
         for id in ids { #expect(UUIDv7("\(id)") == id) }
     }
+
+    @Test("an id made after another ascends within a millisecond, and is drawn anew in the next", arguments: [0, 7, UInt64.max - 7])
+    func oneAfterAnother(_ word: UInt64) {
+        let time = Timestamp(microseconds: 1_700_000_000_000_000)
+        let random = Fixed(word: word)
+        var last: UUIDv7?
+        for _ in 0..<1_000 {
+            let next = UUIDv7.make(at: time, after: last, random: random)
+            if let last { #expect("\(last)" < "\(next)") }
+            #expect(UUIDv7("\(next)") == next)
+            last = next
+        }
+        let later = UUIDv7.make(at: time + Timestamp.Span(microseconds: 1_000), after: last, random: random)
+        #expect(later == UUIDv7.make(at: time + Timestamp.Span(microseconds: 1_000), random: random))
+        #expect(UUIDv7.make(at: time, after: later, random: random) == UUIDv7.make(at: time, random: random))
+    }
 }

@@ -26,7 +26,8 @@ struct InputTests {
             target: "/api/v1/apply", body: #"{"reason":7}"#, says: "a text was expected, and a number was found", place: "reason",
             hint: "send a text"),
         Case(target: "/api/v1/apply", body: "[]", says: "an object was expected, and an array was found"),
-        Case(target: "/api/v1/plan", body: #"{"x":1}"#, says: "the body has 'x', which means nothing here", hint: "the object has no members"),
+        Case(target: "/api/v1/plan", body: #"{"x":1}"#, says: "the body has 'x', which means nothing here", hint: "known are: definitions"),
+        Case(target: "/api/v1/pipelines/p/pause", body: #"{"x":1}"#, says: "the body has 'x', which means nothing here", hint: "the object has no members"),
         Case(target: "/api/v1/apply", body: "{", code: "malformed_json", says: "a key in quotes or '}' was expected, and the text ends", place: "byte 1"),
         Case(target: "/api/v1/apply", body: #"{"reason":"a","reason":"b"}"#, code: "malformed_json", says: "the key 'reason' stands twice in one object", place: "byte 14"),
         Case(

@@ -95,7 +95,9 @@ extension Scheduler {
     mutating func makeRun(
         _ request: Request, parameters: [String: Value], graph: PipelineGraph, source: String, at now: Moment, _ turn: inout Turn
     ) -> String {
-        let id = UUIDv7.make(at: now.wall, random: random).description
+        let made = UUIDv7.make(at: now.wall, after: newestID, random: random)
+        newestID = made
+        let id = made.description
         let facts = RunFacts(
             id: id, pipeline: request.pipeline, cause: request.cause, interval: request.interval, parameters: parameters,
             actor: request.actor, created: now.wall, backfill: request.backfill, parent: request.parent,

@@ -75,6 +75,8 @@ public struct Scheduler: ~Copyable {
 
     public let limits: Limits
     let random: any RandomSource
+    /// So that runs made in one turn are listed in the order of making.
+    var newestID: UUIDv7?
     var entries: [String: Entry] = [:]
     /// By handle; handles ascend in the order of making.
     var runs: [Int: ActiveRun] = [:]
