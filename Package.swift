@@ -145,7 +145,7 @@ let package = Package(
             on: [
                 "Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Governance", "Ingestion", "Registry", "Pipelines",
                 "Platform",
-                "Demo", "PlatformTesting",
+                "Demo", "PlatformTesting", "Simulation",
             ]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletProgram", "FraudProject"], path: "Tests/KillTests"),

@@ -22,18 +22,21 @@ public struct ProjectDefinition: Definition {
     public let stores: [Store: String]
     /// How much room tasks have: in `memory` bytes, in others a number. Of a pool that is not declared, see the reference.
     public let pools: [String: Int64]
+    public let retention: Retention
     /// For people; empty if there is none.
     public let doc: String
 
     /// What holds where there is no `martlet.yaml`.
     public static let standard = ProjectDefinition(
         name: "project", place: SourcePlace(file: ProjectSource.projectFile, line: 1, column: 1),
-        stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), pools: [:], doc: "")
+        stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), pools: [:], retention: .standard,
+        doc: "")
 
     public var canonical: CanonicalValue {
         var entries: [(String, CanonicalValue)] = [("stores", .map(stores.map { ($0.key.rawValue, .text($0.value)) }))]
         // Left out where there are none, so that projects from before there were pools keep their version.
         if !pools.isEmpty { entries.append(("pools", .map(pools.map { ($0.key, .integer($0.value)) }))) }
+        if retention != .standard { entries.append(("retention", retention.canonical)) }
         return .map(entries)
     }
 
@@ -44,7 +47,7 @@ public struct ProjectDefinition: Definition {
         example: """
             project: shop
             """,
-        tables: [keys, storeKeys])
+        tables: [keys, storeKeys, Retention.keys])
 
     static let keys = KeyTable(
         "a project",
@@ -55,6 +58,8 @@ public struct ProjectDefinition: Definition {
             .optional(
                 "pools", "map from names to whole numbers", standard: "`cpu` and `memory` as the machine has them, no `gpu`",
                 "The room that tasks of pipelines share, by pools of any name, as in `{ warehouse: 4, gpu: 1, cpu: 8, memory: 16GB }`."),
+            .optional(
+                "retention", "map", standard: "runs `90d`, logs `30d`", "How long what pipelines leave behind is kept."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -84,6 +89,7 @@ public struct ProjectDefinition: Definition {
         _ = map.node("project")
         let storesNode = map.node("stores")
         let pools = map.node("pools").map { self.pools($0, block.title, errors) } ?? [:]
+        let retention = map.node("retention").map { Retention.read($0, of: block.title, errors) } ?? .standard
         let doc = map.text("doc")?.value ?? ""
         map.finish()
         if let storesNode,
@@ -103,7 +109,7 @@ public struct ProjectDefinition: Definition {
             stores.finish()
         }
         guard errors.count == before else { return nil }
-        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, pools: pools, doc: doc)
+        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, pools: pools, retention: retention, doc: doc)
     }
 
     private static func pools(_ node: LocatedNode, _ title: String, _ errors: ErrorCollector) -> [String: Int64] {

@@ -41,6 +41,9 @@ public final class Platform: Sendable {
         public var lateRecords = 16_384
         /// How long the oldest of them may wait before answers wait for theirs: what a crash can lose.
         public var lateMilliseconds = 50
+        /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
+        public var pastRuns = 200
+        public var pastFiles = 10_000
         /// How the SQL database is opened.
         public var database = SQLiteDatabase.Options()
         /// The limits of the event log.
@@ -161,10 +164,11 @@ public final class Platform: Sendable {
         lock.withLock { $0 = nil }
     }
 
-    /// Runs now and then: snapshots and counts that are due.
+    /// Runs now and then: snapshots and counts that are due, runs that are kept no longer.
     public func maintain() async throws {
         try await features.snapshotIfDue()
         try audit.recordCounts()
+        try await removePastRuns()
     }
 
     // MARK: - Looking up

@@ -134,6 +134,17 @@ public final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    public func removeFolder(_ folder: RelativePath) throws(FileError) {
+        try perform { state throws(FileError) in
+            guard folder != .root, state.folders.contains(folder) else {
+                throw FileError(.notFound, operation: "remove the folder", path: folder.description)
+            }
+            guard !state.names.keys.contains(where: { $0.parent == folder }), !state.folders.contains(where: { $0 != .root && $0.parent == folder })
+            else { throw FileError(.failed, operation: "remove the folder", path: folder.description) }
+            state.folders.remove(folder)
+        }
+    }
+
     public func syncFolder(_ folder: RelativePath) throws(FileError) {
         try perform { state throws(FileError) in
             try state.begin("sync the folder", folder)

@@ -12,7 +12,10 @@ public protocol FileSystem: Sendable {
     func createFolder(_ folder: RelativePath) throws(FileError)
     /// Replaces `target` in one step if it exists.
     func rename(_ source: RelativePath, to target: RelativePath) throws(FileError)
+    /// Removes a file.
     func remove(_ path: RelativePath) throws(FileError)
+    /// Removes a folder that has nothing in it.
+    func removeFolder(_ folder: RelativePath) throws(FileError)
     /// Makes creations, renames and removals in a folder durable.
     func syncFolder(_ folder: RelativePath) throws(FileError)
     /// Nil if nothing is there.

@@ -71,6 +71,13 @@ public final class SystemFileSystem: FileSystem {
         guard unlinkat(folder.number, path.name, 0) == 0 else { throw FileError(errno: errno, "remove", path.description) }
     }
 
+    public func removeFolder(_ path: RelativePath) throws(FileError) {
+        let folder = try openFolder(path.parent)
+        guard unlinkat(folder.number, path.name, AT_REMOVEDIR) == 0 else {
+            throw FileError(errno: errno, "remove the folder", path.description)
+        }
+    }
+
     public func syncFolder(_ path: RelativePath) throws(FileError) {
         let folder = try openFolder(path)
         guard fsync(folder.number) == 0 else { throw FileError(errno: errno, "sync the folder", path.description) }

@@ -42,6 +42,7 @@ struct MemoryFiles: FileSystem {
     func createFolder(_ folder: RelativePath) {}
     func rename(_ source: RelativePath, to target: RelativePath) {}
     func remove(_ path: RelativePath) {}
+    func removeFolder(_ folder: RelativePath) {}
     func syncFolder(_ folder: RelativePath) {}
     func size(_ path: RelativePath) -> Int? { files[path.description]?.count }
     func lock(_ path: RelativePath) -> (any FileLock)? { nil }

@@ -73,7 +73,11 @@ struct PipelineHistoryScaleTests {
             #expect(found.isEmpty == isNone, "\(name)")
         }
         let began = clock.now
-        let ids = try store.database.write { try store.tables.deleteRuns(endedBefore: Self.middle, limit: 1_000, $0) }
+        let ids = try store.database.write { transaction in
+            let ended = try store.tables.runsWithFiles(endedBefore: Self.middle, limit: 1_000, transaction)
+            for run in ended { try store.tables.removedFiles(of: run, transaction) }
+            return try store.tables.deleteRuns(endedBefore: Self.middle, keepingKeysThatEnd: ":release 1", limit: 1_000, transaction)
+        }
         print("history: 1,000 of many old runs deleted in \(clock.now - began)")
         #expect(ids.count == 1_000)
         let left = try store.database.read { try $0.row("SELECT COUNT(*) AS n FROM pipelines_history")?.value("n", as: Int.self) }

@@ -215,11 +215,25 @@ struct PipelineTablesTests {
         }
         try store.commit(turn)
         let limit = start + .days(6)
-        func delete() throws -> [String] {
-            try store.database.write { try store.tables.deleteRuns(endedBefore: limit, limit: 3, $0) }
+        func delete(isUnderWay: (String) -> Bool = { _ in false }) throws -> [String] {
+            try store.database.write {
+                try store.tables.deleteResults(keptBefore: limit, limit: 3, $0)
+                return try store.tables.deleteRuns(
+                    endedBefore: limit, keepingKeysThatEnd: nil, limit: 3, isUnderWay: isUnderWay, $0)
+            }
         }
-        #expect(try delete() == [ids[1], ids[3], ids[4]])
-        #expect(try delete() == [ids[5]])
+        // Files go first.
+        #expect(try delete() == [])
+        let ended = try store.database.read { try store.tables.runsWithFiles(endedBefore: limit, limit: 100, $0) }
+        #expect(ended.map(\.id) == [1, 3, 4, 5].map { ids[$0] })
+        try store.database.write { transaction in
+            for run in ended { try store.tables.removedFiles(of: run, transaction) }
+            // One that ended anew since it was looked at.
+            try store.tables.removedFiles(of: EndedRun(id: ids[6], ended: limit), transaction)
+        }
+        #expect(try store.database.read { try store.tables.runsWithFiles(endedBefore: start + .days(99), limit: 100, $0) }.count == 5)
+        #expect(try delete { $0 == ids[3] } == [ids[1], ids[4]])
+        #expect(try delete() == [ids[3], ids[5]])
         #expect(try delete() == [])
         try store.database.read { reader throws in
             #expect(try store.tables.runs(RunFilter(), limit: 100, reader).map(\.facts.id).sorted() == [0, 2, 6, 7, 8, 9].map { ids[$0] })
@@ -228,6 +242,49 @@ struct PipelineTablesTests {
                 #expect(try store.tables.cached("k\(number)", since: start, reader) == (number < 6 ? nil : ["n": .scalar(.int64(1))]))
             }
         }
+    }
+
+    @Test("no sequence number is given twice, and the newest run of a pipeline and what a release started stay")
+    func newest() throws {
+        let store = try PipelineDatabase()
+        let graph = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { a: { run: [x] } }"))
+        let start = try Turns.at("2024-03-01")
+        func commit(_ number: Int, _ pipeline: String, key: String? = nil, cause: RunCause = .manual, at time: Timestamp) throws -> Int64 {
+            var turn = Turn()
+            let id = Turns.id(number, time)
+            Turns.run(
+                RunFacts(id: id, pipeline: pipeline, cause: cause, actor: Turns.ada, created: time, requestKey: key), &turn,
+                state: .succeeded, ended: time)
+            turn.records = [(id, TimedRecord(time, .began))]
+            turn.graphs[id] = graph
+            return try store.database.write { try store.tables.commit(turn, epoch: store.epoch, $0) }
+        }
+        _ = try commit(0, "q", key: "model:m@a=1:release 1", cause: .data, at: start)
+        _ = try commit(1, "q", key: "model:m@a=2:release 2", cause: .data, at: start)
+        _ = try commit(2, "q", key: "some:release 2", at: start)
+        // Made before the newest of its pipeline, and the last of which anything is told.
+        _ = try commit(4, "q", at: start + .days(1))
+        let last = try commit(3, "q", at: start)
+        #expect(last == 5)
+        func delete() throws -> [String] {
+            try store.database.write { transaction in
+                for run in try store.tables.runsWithFiles(endedBefore: start + .days(9), limit: 100, transaction) {
+                    try store.tables.removedFiles(of: run, transaction)
+                }
+                return try store.tables.deleteRuns(
+                    endedBefore: start + .days(9), keepingKeysThatEnd: ":release 2", limit: 100, transaction)
+            }
+        }
+        #expect(try delete() == [0, 2, 3].map { Turns.id($0, start) })
+        #expect(try delete() == [])
+        try store.database.read { reader throws in
+            #expect(try store.tables.newestSequence(reader) == last)
+            #expect(try store.tables.history(after: 0, run: nil, limit: 100, reader).map(\.run) == [Turns.id(1, start), Turns.id(4, start + .days(1))])
+        }
+        #expect(try commit(5, "q", at: start + .days(2)) == last + 1)
+        #expect(try delete() == [Turns.id(4, start + .days(1))])
+        let rows = try store.database.read { try $0.rows("SELECT run FROM pipelines_history").map { try $0.value("run", as: String.self) } }
+        #expect(rows == [Turns.id(1, start), Turns.id(5, start + .days(2))])
     }
 
     @Test("records are read by a program that puts the tasks in another order, and not by one that lacks a task")

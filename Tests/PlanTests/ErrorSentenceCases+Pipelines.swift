@@ -26,6 +26,9 @@ extension PlantedMistake {
         .init("a bound out of range", pipeline, first, "max_active_runs: 0"),
         .init("an unknown default of tasks", pipeline, first, "defaults: { retires: 2 }"),
         .init("a pool that is no size", "martlet.yaml", "project: fraud", "project: fraud\npools: { memory: 16 }"),
+        .init("a retention that is no span", "martlet.yaml", "project: fraud", "project: fraud\nretention: { runs: never }"),
+        .init("a retention of a minute", "martlet.yaml", "project: fraud", "project: fraud\nretention: { logs: 1m }"),
+        .init("an unknown key of the retention", "martlet.yaml", "project: fraud", "project: fraud\nretention: { run: 1d }"),
     ]
 
     static let tasks: [PlantedMistake] = [

@@ -149,6 +149,7 @@ struct HashStabilityTests {
             ),
             (PlantedMistake("a schedule", "pipelines/daily.yaml", "@daily", "@hourly"), ["pipeline daily"]),
             (PlantedMistake("a pool", "martlet.yaml", "project: fraud", "project: fraud\npools: { gpu: 1 }"), ["project fraud"]),
+            (PlantedMistake("a retention", "martlet.yaml", "project: fraud", "project: fraud\nretention: { runs: forever }"), ["project fraud"]),
         ])
     func changed(change: PlantedMistake, expected: [String]) throws {
         let after = try ProjectPlan.check(Projects.design(change.file, change.old, change.new)).definitions

@@ -38,7 +38,7 @@ struct ReferencePageTests {
     static let everyKey: [(String, String)] = [
         (
             "martlet.yaml",
-            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\n"
+            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\nretention: { runs: forever, logs: 7d }\n"
         ),
         (
             "streams/orders.yaml",

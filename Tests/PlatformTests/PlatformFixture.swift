@@ -16,15 +16,20 @@ final class PlatformFixture {
 
     private let limits: Platform.Limits
     private let tasks: TaskSettings
+    private let clock: any WallClock
 
     /// - Parameter files: paths and texts of the project's definitions.
-    init(files: [String: String], limits: Platform.Limits = Platform.Limits(), tasks: TaskSettings = TaskSettings()) async throws {
+    init(
+        files: [String: String], limits: Platform.Limits = Platform.Limits(), tasks: TaskSettings = TaskSettings(),
+        clock: any WallClock = SystemClock()
+    ) async throws {
         self.limits = limits
         self.tasks = tasks
+        self.clock = clock
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-" + UUID().uuidString).path()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (path, text) in files { try PlatformFixture.write(text, to: folder + "/" + path) }
-        platform = try await PlatformFixture.open(folder, limits, tasks)
+        platform = try await PlatformFixture.open(folder, limits, tasks, clock)
     }
 
     deinit {
@@ -38,16 +43,19 @@ final class PlatformFixture {
     }
 
     static func open(
-        _ folder: String, _ limits: Platform.Limits = Platform.Limits(), _ tasks: TaskSettings = TaskSettings()
+        _ folder: String, _ limits: Platform.Limits = Platform.Limits(), _ tasks: TaskSettings = TaskSettings(),
+        _ clock: any WallClock = SystemClock()
     ) async throws -> Platform {
-        try await Platform.open(
-            world: World.system(root: folder + "/.martlet"), projectFiles: SystemFileSystem(root: folder), limits: limits, tasks: tasks)
+        var world = try World.system(root: folder + "/.martlet")
+        world.clock = clock
+        return try await Platform.open(
+            world: world, projectFiles: SystemFileSystem(root: folder), limits: limits, tasks: tasks)
     }
 
     /// Closes the platform and opens it anew, as a restart does.
     func restart() async throws {
         try await platform.close()
-        platform = try await PlatformFixture.open(folder, limits, tasks)
+        platform = try await PlatformFixture.open(folder, limits, tasks, clock)
     }
 
     func write(_ text: String, to path: String) throws {

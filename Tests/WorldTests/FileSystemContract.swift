@@ -50,6 +50,13 @@ struct FileSystemContract {
         #expect(try files.open(.root / "one" / "a", .read).read(at: 0, count: 1) == [1])
         try files.remove(.root / "one" / "a")
         #expect(try files.list(.root / "one") == ["two"])
+        #expect(throws: FileError.self) { try files.removeFolder(.root / "one") }
+        #expect { try files.removeFolder(.root / "none") } throws: { ($0 as? FileError)?.kind == .notFound }
+        try files.open(.root / "one" / "two" / "a", .write).write([1], at: 0)
+        #expect(throws: FileError.self) { try files.removeFolder(.root / "one" / "two") }
+        try files.remove(.root / "one" / "two" / "a")
+        try files.removeFolder(.root / "one" / "two")
+        #expect(try files.list(.root / "one") == [])
     }
 
     private func locksOnce() throws {

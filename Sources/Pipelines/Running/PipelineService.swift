@@ -1,5 +1,5 @@
 internal import Dispatch
-import MartletFrames
+public import MartletFrames
 public import MartletStorage
 public import MartletWorld
 import Synchronization
@@ -228,6 +228,40 @@ public final class PipelineService: Sendable {
                 return .failure(error)
             }
             return .success(try scheduler.request(request, at: now, &turn))
+        }
+        return try answer.get()
+    }
+
+    /// Asks something about a run that has ended, unless it has been deleted meanwhile.
+    public func ask<Answer: Sendable>(
+        aboutRun run: String, _ body: @escaping @Sendable (inout Scheduler, Moment, inout Turn) throws(SchedulerError) -> Answer
+    ) async throws -> Answer {
+        let (database, tables) = (database, tables)
+        let answer: Result<Answer, any Error> = try await ask { scheduler, now, turn throws(SchedulerError) in
+            do {
+                let isKnown = try scheduler.run(run) != nil || database.read { try tables.run(run, $0) } != nil
+                guard isKnown else { throw SchedulerError.noActiveRun(run) }
+            } catch {
+                return .failure(error)
+            }
+            return .success(try body(&scheduler, now, &turn))
+        }
+        return try answer.get()
+    }
+
+    /// Deletes runs of the past within a turn, so that none of them is taken up again meanwhile.
+    ///
+    /// - Returns: the ids of the runs.
+    public func deleteRuns(endedBefore time: Timestamp, keepingKeysThatEnd ending: String?, limit: Int) async throws -> [String] {
+        let (database, tables) = (database, tables)
+        let answer: Result<[String], any Error> = try await ask { scheduler, _, _ throws(SchedulerError) in
+            let underWay = Set(scheduler.runIDs)
+            return Result {
+                try database.write {
+                    try tables.deleteRuns(
+                        endedBefore: time, keepingKeysThatEnd: ending, limit: limit, isUnderWay: { underWay.contains($0) }, $0)
+                }
+            }
         }
         return try answer.get()
     }

@@ -120,7 +120,8 @@ extension PipelineTables {
         -> [(sequence: Int64, run: String, records: String)]
     {
         let all: Statement = "SELECT sequence, run, records FROM pipelines_history WHERE sequence > \(sequence)"
-        let filter: Statement = if let run { " AND run = \(run)" } else { "" }
+        // What is left of the newest of a run that was deleted is nobody's.
+        let filter: Statement = if let run { " AND run = \(run)" } else { " AND run <> ''" }
         return try database.rows(all + filter + " ORDER BY sequence LIMIT \(limit)", limit: limit).map {
             (try $0.value("sequence"), try $0.value("run"), try $0.value("records"))
         }
@@ -173,25 +174,6 @@ extension PipelineTables {
         guard let result = Self.json(try row.value("result")).flatMap({ [String: TaskValue](json: $0) })
         else { throw PipelineStoreError.damaged("cache") }
         return result
-    }
-
-    /// Deletes runs that ended before a time, with their records, and results kept since before it; a bounded number of either.
-    ///
-    /// - Returns: the ids of the runs, for their logs.
-    public func deleteRuns(endedBefore time: Timestamp, limit: Int, _ database: any DatabaseTransaction) throws -> [String] {
-        let ids: [String] = try database.rows("""
-            SELECT id FROM pipelines_runs WHERE id < \(Self.firstID(at: time)) AND ended IS NOT NULL AND ended < \(time)
-            ORDER BY id LIMIT \(limit)
-            """, limit: limit
-        ).map { try $0.value("id") }
-        for id in ids {
-            try database.execute("DELETE FROM pipelines_history WHERE run = \(id)")
-            try database.execute("DELETE FROM pipelines_runs WHERE id = \(id)")
-        }
-        try database.execute("""
-            DELETE FROM pipelines_cache WHERE key IN (SELECT key FROM pipelines_cache WHERE time < \(time) ORDER BY time LIMIT \(limit))
-            """)
-        return ids
     }
 
     /// The least id that a run made at a time can have.

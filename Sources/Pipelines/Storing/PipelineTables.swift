@@ -84,6 +84,13 @@ public struct PipelineTables: Sendable {
                     epoch INTEGER NOT NULL
                 );
                 """),
+        // Whether a run may have files of logs and work, so that those of runs that ended are found without a look at the disk.
+        Migration(
+            part: "pipelines", number: 2,
+            sql: """
+                ALTER TABLE pipelines_runs ADD COLUMN has_files INTEGER NOT NULL DEFAULT 1;
+                CREATE INDEX pipelines_runs_with_files ON pipelines_runs (ended) WHERE has_files = 1 AND ended IS NOT NULL;
+                """),
     ]
 
     public init() {}
@@ -114,7 +121,7 @@ public struct PipelineTables: Sendable {
         let sequence = try append(turn, database)
         for change in turn.runStates {
             try database.execute("""
-                UPDATE pipelines_runs SET state = \(change.state.rawValue), began = \(change.began), ended = \(change.ended)
+                UPDATE pipelines_runs SET state = \(change.state.rawValue), began = \(change.began), ended = \(change.ended), has_files = 1
                 WHERE id = \(change.run)
                 """)
         }

@@ -100,7 +100,7 @@ extension Platform {
                 guard case .model(let model, let alias) = trigger, let version = release.version(of: model, alias: alias),
                     before.version(of: model, alias: alias) != version
                 else { continue }
-                let key = "model:\(model)@\(alias)=\(version):release \(release.number)"
+                let key = "model:\(model)@\(alias)=\(version)" + Self.triggerEnding(ofRelease: release.number)
                 _ = try? await request(
                     Scheduler.Request(definition.name, cause: .data, actor: pipelineActor(of: release), requestKey: key))
             }
@@ -206,24 +206,13 @@ extension Platform {
 
     func logPath(_ address: InstanceAddress, attempt: Int) -> RelativePath {
         let name = "\(address.task).\(address.index).\(attempt).log"
-        return (RelativePath.root / "pipelines" / "logs").appending(address.run)?.appending(name) ?? .root / "pipelines" / "logs" / "lost"
+        return logFolder(of: address.run)?.appending(name) ?? .root / "pipelines" / "logs" / "lost"
     }
 
     func note(_ alert: PipelineAlert) {
         alerts.withLock { alerts in
             alerts.append(alert)
             if alerts.count > 1_000 { alerts.removeFirst(alerts.count - 1_000) }
-        }
-    }
-
-    /// Removes what the attempts of a run left in their folders.
-    func removeWork(of run: String) {
-        guard let folder = (RelativePath.root / "pipelines" / "work").appending(run) else { return }
-        for name in (try? world.files.list(folder)) ?? [] {
-            guard let attempt = folder.appending(name) else { continue }
-            for file in (try? world.files.list(attempt)) ?? [] {
-                if let path = attempt.appending(file) { try? world.files.remove(path) }
-            }
         }
     }
 }

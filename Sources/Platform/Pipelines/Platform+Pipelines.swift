@@ -254,7 +254,7 @@ extension Platform {
         let service = try working().service
         try record("pipelines.clear", scope, requestID, ["run": .text(id), "tasks": .text(tasks.joined(separator: ","))])
         let person = "\(scope.principal)"
-        try await service.ask { scheduler, now, turn throws(SchedulerError) in
+        try await service.ask(aboutRun: id) { scheduler, now, turn throws(SchedulerError) in
             try scheduler.clear(
                 run: id, ended: (RunMachine(stored.facts, graph, records), stored.source), tasks: tasks, withDownstream: withDownstream,
                 by: person, at: now, &turn)
@@ -271,7 +271,7 @@ extension Platform {
         try record(
             "pipelines.mark", scope, requestID, ["run": .text(id), "task": .text(task), "state": .text(state.rawValue)])
         let person = "\(scope.principal)"
-        try await service.ask { scheduler, now, turn throws(SchedulerError) in
+        try await service.ask(aboutRun: id) { scheduler, now, turn throws(SchedulerError) in
             try scheduler.mark(
                 run: id, ended: (RunMachine(stored.facts, graph, records), stored.source), task: task, index: index, as: state, by: person,
                 at: now, &turn)

@@ -1,0 +1,129 @@
+import Foundation
+import MartletBytes
+import MartletFrames
+import MartletPipelines
+import MartletPlatform
+import MartletSimulation
+import Testing
+
+@Suite("What pipelines leave behind", .timeLimit(.minutes(2)))
+struct PipelineRetentionTests {
+    private let pipelines = PipelineTests()
+
+    private func fixture(_ clock: VirtualClock, _ retention: String, limits: Platform.Limits = .init()) async throws -> PlatformFixture {
+        let fixture = try await PlatformFixture(
+            files: [
+                "martlet.yaml": "project: works\npools: { cpu: 4 }\nretention: \(retention)\n",
+                "pipelines/all.yaml": """
+                pipeline: p
+                tasks: { a: { check: 1 < 2 } }
+                ---
+                pipeline: once
+                tasks: { a: { check: 1 < 2 } }
+                ---
+                pipeline: asks
+                tasks: { a: { check: 1 < 2 }, may: { approval: May it?, after: a } }
+                ---
+                pipeline: makes
+                tasks: { a: { run: [sh, -c, 'printf ''{"n": 1}'' > "$MARTLET_RESULT"'], outputs: { n: int64 } } }
+                """,
+            ], limits: limits, clock: clock)
+        try await fixture.apply()
+        try await fixture.platform.startPipelines(schedules: false)
+        return fixture
+    }
+
+    private func runs(_ fixture: PlatformFixture) throws -> Set<String> {
+        let page = try fixture.platform.pipelineRuns(RunFilter(), limit: 1_000, scope: fixture.scope(.pipelinesRead, .pipeline))
+        return Set(page.runs.compactMap { $0["run"]?.string })
+    }
+
+    private func history(_ fixture: PlatformFixture, after sequence: Int64 = 0) throws -> [(sequence: Int64, run: String)] {
+        try fixture.platform.pipelineHistory(run: nil, after: sequence, limit: 10_000, scope: fixture.scope(.pipelinesRead, .pipeline)).items
+            .map { ($0["sequence"]?.int64 ?? 0, $0["run"]?.string ?? "") }
+    }
+
+    private func names(_ folder: String, _ fixture: PlatformFixture) -> Set<String> {
+        Set((try? FileManager.default.contentsOfDirectory(atPath: fixture.folder + "/.martlet/pipelines/" + folder)) ?? [])
+    }
+
+    private func id(_ run: JSONValue) throws -> String { try #require(run["run"]?.string) }
+
+    @Test("logs, then runs go when they are kept no longer; not what is under way, nor the newest of a pipeline; numbers do not recur")
+    func spans() async throws {
+        let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+        let fixture = try await fixture(clock, "{ runs: 10d, logs: 2d }")
+        let first = try id(try await pipelines.run("p", on: fixture))
+        let once = try id(try await pipelines.run("once", on: fixture))
+        let waiting = try id(
+            try await fixture.platform.runPipeline(
+                "asks", parameters: nil, interval: nil, key: nil, note: nil, requestID: nil,
+                scope: fixture.scope(.pipelinesRun, .pipeline, "asks")))
+        _ = try await pipelines.state(of: waiting, on: fixture) { pipelines.states($0)["may"] == "deferred" }
+        clock.advance(by: .days(1) + .hours(12))
+        let second = try id(try await pipelines.run("p", on: fixture))
+        try await fixture.platform.maintain()
+        #expect(names("logs", fixture) == [first, once, waiting, second])
+
+        clock.advance(by: .days(1))
+        try await fixture.platform.maintain()
+        #expect(names("logs", fixture) == [waiting, second])
+        #expect(try runs(fixture) == [first, once, waiting, second])
+
+        clock.advance(by: .days(8))
+        try await fixture.platform.maintain()
+        #expect(names("logs", fixture) == [waiting])
+        #expect(try runs(fixture) == [once, waiting, second])
+        #expect(throws: PlatformError.self) { try fixture.platform.pipelineRun(first, scope: fixture.scope(.pipelinesRead, .pipeline)) }
+        #expect(try !history(fixture).contains { $0.run == first })
+
+        // The second is the newest of its pipeline until there is a third, and what happened last is its.
+        clock.advance(by: .days(20))
+        try await fixture.platform.maintain()
+        #expect(try runs(fixture) == [once, waiting, second])
+        let newest = try #require(try history(fixture).map(\.sequence).max())
+        let third = try id(try await pipelines.run("p", on: fixture))
+        try await fixture.platform.maintain()
+        #expect(try runs(fixture) == [once, waiting, third])
+        #expect(try history(fixture, after: newest).allSatisfy { $0.run == third })
+
+        // What waited all the time goes on, over a restart too.
+        try await fixture.restart()
+        try await fixture.platform.startPipelines(schedules: false)
+        try await fixture.platform.decidePipelineApproval(
+            run: waiting, task: "may", index: 0, approved: true, note: nil, requestID: nil, scope: fixture.scope(.pipelinesApprove, .pipeline))
+        #expect(try await pipelines.end(of: waiting, on: fixture)["state"]?.string == "succeeded")
+        try await fixture.platform.close()
+    }
+
+    @Test("a round removes a bounded number, and the next goes on; what was kept for ever stays")
+    func bounded() async throws {
+        let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+        var limits = Platform.Limits()
+        limits.pastRuns = 2
+        let fixture = try await fixture(clock, "{ runs: 1h, logs: forever }", limits: limits)
+        for _ in 0..<6 { _ = try await pipelines.run("p", on: fixture) }
+        clock.advance(by: .hours(2))
+        for left in [4, 2, 1, 1] {
+            try await fixture.platform.maintain()
+            #expect(try runs(fixture).count == left)
+        }
+        try fixture.write("project: works\npools: { cpu: 4 }\nretention: { runs: forever }\n", to: "martlet.yaml")
+        try await fixture.apply()
+        _ = try await pipelines.run("p", on: fixture)
+        clock.advance(by: .days(30_000))
+        try await fixture.platform.maintain()
+        #expect(try runs(fixture).count == 2)
+        #expect(names("logs", fixture).isEmpty)
+        try await fixture.platform.close()
+    }
+
+    @Test("folders of attempts go with the run's end")
+    func work() async throws {
+        let fixture = try await fixture(VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000)), "{ runs: 1h }")
+        let done = try await pipelines.run("makes", on: fixture)
+        #expect(done["state"]?.string == "succeeded")
+        _ = try await pipelines.state(of: id(done), on: fixture) { _ in names("work", fixture).isEmpty }
+        try await fixture.platform.close()
+    }
+}
