@@ -145,8 +145,8 @@ let package = Package(
             on: [
                 "Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Governance", "Ingestion", "Registry", "Pipelines",
                 "Platform",
-                "Demo", "PlatformTesting", "Simulation",
-            ]),
+                "Demo", "Plan", "PlatformTesting", "Simulation",
+            ], exclude: ["Golden"]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletProgram", "FraudProject"], path: "Tests/KillTests"),
         // Real files, where there are any.

@@ -39,6 +39,9 @@ public struct TrainingReport: Sendable {
     /// Rows left out because their label is not yet known.
     public var immatureRows: Int
     public var gates: [(gate: String, passed: Bool)]
+    /// Of the training set: the position in the log below which it was read, and the hash of its rows.
+    public var cut: Int64
+    public var dataset: String
 
     public var passed: Bool { gates.allSatisfy(\.passed) }
 
@@ -133,7 +136,7 @@ extension Platform {
         run.ended = world.clock.now()
         var report = TrainingReport(
             model: model.name, version: nil, run: run.id, package: nil, metrics: measured, trainRows: train.rowCount,
-            testRows: test.rowCount, immatureRows: set.immature, gates: gates)
+            testRows: test.rowCount, immatureRows: set.immature, gates: gates, cut: set.cut, dataset: set.hash)
         guard report.passed else {
             try database.write { [run] in try runs.finish(run, $0) }
             return report

@@ -9,6 +9,8 @@ final class FakeExecutor: TaskExecutor {
     struct State {
         var reports: [(name: String, report: @Sendable (AttemptOutcome) -> Void)] = []
         var log: [String] = []
+        /// What every attempt reads and makes.
+        var uses: [DataUse] = []
     }
 
     let state = Mutex(State())
@@ -21,6 +23,8 @@ final class FakeExecutor: TaskExecutor {
             $0.log.append("starts " + name)
         }
     }
+
+    func takeUses(of address: InstanceAddress, attempt: Int) -> [DataUse] { state.withLock { $0.uses } }
 
     func stop(_ address: InstanceAddress, attempt: Int, reason: String) {
         state.withLock { $0.log.append("stops \(address.task)#\(attempt)") }

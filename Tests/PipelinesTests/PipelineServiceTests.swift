@@ -111,6 +111,66 @@ struct PipelineServiceTests {
         #expect(executor.log.suffix(8) == Array(repeating: "starts p b#1", count: 8)[...])
     }
 
+    @Test("what an attempt read and made is stored with its end, once, and not where the end was no news")
+    func traces() async throws {
+        let executor = FakeExecutor()
+        let file = DataThing(.file, "new.csv", version: "5f")
+        let uses = [DataUse(.input, file), DataUse(.output, DataThing(.stream, "orders", version: "7"), rows: 3)]
+        executor.state.withLock { $0.uses = uses }
+        let database = FaultyDatabase(store.database)
+        let service = try await service(database, executor)
+        let run = try await run(service)
+        func traces() throws -> [AttemptTrace] { try store.database.read { try store.tables.traces(ofRun: run, $0) } }
+        executor.end("p a#1", .failed(reason: "no"))
+        service.turn()
+        clock.advance(by: .minutes(1))
+        service.turn()
+        database.fail([.full])
+        executor.end("p a#2")
+        service.turn()
+        let address = InstanceAddress(run: run, task: "a")
+        #expect(try traces().map(\.attempt) == [1, 2])
+        #expect(try traces().allSatisfy { $0.address == address && $0.pipeline == "p" && Set($0.uses) == Set(uses) })
+        // Nobody waits for what is said of the first attempt now.
+        service.tell { scheduler, now, turn in
+            if scheduler.report(run: run, InstanceNumber(0), attempt: 1, .succeeded([:]), at: now, &turn) { Issue.record("it was news") }
+        }
+        service.turn()
+        #expect(try traces().count == 2)
+        #expect(try store.database.read { try store.tables.attempts(.input, of: file, limit: 9, $0) }.map(\.attempt).sorted() == [1, 2])
+    }
+
+    @Test("what ended is counted by pipeline, kind and outcome, with how long it took; what waits is told")
+    func figures() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        let runs = [try await run(service), try await run(service), try await run(service)]
+        #expect(service.figures.runsUnderWay == 3 && service.figures.attemptsUnderWay == 3)
+        clock.advance(by: .seconds(2))
+        executor.end("p a#1", .failed(reason: "no"))
+        executor.end("p a#1", .skipped(reason: "nothing"))
+        executor.end("p a#1", .cached([:]))
+        service.turn()
+        executor.end("p b#1")
+        service.turn()
+        let cancelled = runs[0]
+        try await turning(service) {
+            try await service.ask { scheduler, now, turn throws(SchedulerError) in
+                try scheduler.cancel(run: cancelled, by: "ada", at: now, &turn)
+            }
+        }
+        let counts = service.figures.counts
+        #expect(counts.attempts == [
+            .init(kind: "run", outcome: .retried): 1, .init(kind: "run", outcome: .skipped): 1, .init(kind: "run", outcome: .cached): 1,
+            .init(kind: "run", outcome: .succeeded): 1,
+        ])
+        #expect(counts.runs == [.init(pipeline: "p", state: .succeeded): 2, .init(pipeline: "p", state: .cancelled): 1])
+        let durations = try #require(counts.durations["run"])
+        #expect(durations.count == 4 && durations.seconds == 6)
+        #expect(durations.counts[PipelineCounts.Durations.bounds.firstIndex(of: 5) ?? 0] == 3 && durations.counts[0] == 1)
+        #expect(service.figures.runsUnderWay == 0 && counts.turns > 5)
+    }
+
     @Test("a turn that changes nothing writes nothing")
     func idle() async throws {
         let database = FaultyDatabase(store.database)

@@ -177,6 +177,27 @@ struct PipelineTests {
         let answers = try String(contentsOfFile: fixture.folder + "/answers.ndjson", encoding: .utf8)
         #expect(answers.split(separator: "\n").count == 3)
 
+        // Where the model came from, and what was made of it.
+        let read = try fixture.scope(.pipelinesRead, .pipeline)
+        let lineage = try fixture.platform.lineage(of: DataThing(.model, "fraud", version: "1"), depth: 5, limit: 100, scope: read)
+        func steps(_ direction: String) -> [String: Set<String>] {
+            var found: [String: Set<String>] = [:]
+            for step in lineage[direction]?.array ?? [] {
+                let things = (step[direction == "upstream" ? "inputs" : "outputs"]?.array ?? []).compactMap(\.string)
+                found[step["task"]?.string ?? ""] = Set(things.map { String($0.prefix { $0 != "@" }) })
+            }
+            return found
+        }
+        #expect(steps("upstream") == ["train": ["stream:transactions", "dataset:fraud"], "ingest": ["file:new.csv"]])
+        #expect(steps("downstream")["deploy"] == ["endpoint:fraud"])
+        #expect(steps("downstream")["answers"]?.contains("file:answers.ndjson") == true)
+        #expect(steps("downstream")["smoke"] == [])
+        let events = try fixture.platform.pipelineLineage(run: id, from: 0, limit: 1_000, scope: read).events
+        #expect(events.count == 16)
+        let ingest = try #require(events.first { $0["job"]?["name"]?.string == "daily.ingest" && $0["eventType"]?.string == "COMPLETE" })
+        #expect(ingest["inputs"]?.array?.first?["name"]?.string?.hasSuffix("/new.csv") == true)
+        #expect(ingest["outputs"]?.array?.first?["outputFacets"]?["outputStatistics"]?["rowCount"]?.int64 == Int64(history.split(separator: "\n").count - 1))
+
         // Whoever promotes since does not lend their rights to what was scheduled.
         let issued = try fixture.platform.createToken(
             name: "operator", role: .operator, expires: nil, requestID: nil, scope: fixture.scope(.tokensManage, .server))

@@ -46,8 +46,20 @@ struct PipelineRouteTests {
         ),
     ]
 
+    private static let passing = (
+        "pipelines/passes.yaml",
+        """
+        pipeline: passes
+        tasks:
+          makes:
+            run: [/bin/sh, -c, 'echo x > made.txt; printf ''{"f": "made.txt"}'' > "$MARTLET_RESULT"']
+            outputs: { f: file }
+          reads: { run: [/bin/cat, "${tasks.makes.f}"], after: makes }
+        """
+    )
+
     private func project() async throws -> TestProject {
-        let project = try await TestProject(Self.files)
+        let project = try await TestProject(Self.files + [Self.passing])
         try await project.server.platform.startPipelines(schedules: false)
         return project
     }
@@ -83,7 +95,7 @@ struct PipelineRouteTests {
     func definitions() async throws {
         let project = try await project()
         let list = try check(await project.send(.get, "/api/v1/pipelines"), "pipelines.list", of: project)
-        #expect(list["items"]?.array?.compactMap { $0["pipeline"]?.string } == ["asks", "nightly", "plain"])
+        #expect(list["items"]?.array?.compactMap { $0["pipeline"]?.string } == ["asks", "nightly", "passes", "plain"])
         let graph = try check(await project.send(.get, "/api/v1/pipelines/plain"), "pipelines.read", of: project)
         #expect(graph["tasks"]?.array?.first { $0["task"]?.string == "fail" }?["after"] == ["say"])
         #expect(await project.send(.get, "/api/v1/pipelines/nothing").errorCode == "not_found")
@@ -247,6 +259,54 @@ struct PipelineRouteTests {
         #expect(await project.send(.get, "/pipelines/nothing").status == 404)
         #expect(await project.send(.get, "/pipeline-runs/nothing").status == 404)
         for text in [list, graph, page] { #expect(!text.contains("style=") && !text.contains("onclick")) }
+        try await project.close()
+    }
+
+    @Test("what pipelines do is counted, with labels from closed sets")
+    func metrics() async throws {
+        let project = try await project()
+        _ = try await ended(start("plain", of: project), of: project)
+        let lines = Set(await project.send(.get, "/metrics").text.split(separator: "\n").map(String.init))
+        for line in [
+            #"martlet_pipeline_runs_total{pipeline="plain",state="failed"} 1"#, #"martlet_pipeline_runs{state="running"} 0"#,
+            #"martlet_task_attempts_total{kind="run",outcome="succeeded"} 2"#, #"martlet_task_attempts_total{kind="run",outcome="failed"} 1"#,
+            #"martlet_task_seconds_count{kind="run"} 3"#, #"martlet_task_seconds_bucket{kind="run",le="+Inf"} 3"#, "martlet_tasks_waiting 0",
+            "martlet_schedule_lag_seconds 0.0",
+        ] {
+            #expect(lines.contains(line), "\(line)")
+        }
+        try await project.close()
+    }
+
+    @Test("lineage is told as events of a run, in pages, and by things; what names nothing is refused")
+    func lineage() async throws {
+        let project = try await project()
+        let run = try await start("passes", of: project)
+        #expect(try await ended(run, of: project)["state"]?.string == "succeeded")
+        let all = try check(await project.send(.get, "/api/v1/pipeline-runs/\(run)/lineage"), "pipelineRuns.lineage", of: project)
+        let events = try #require(all["items"]?.array)
+        #expect(events.count == 6 && all["next"]?.isNull == true)
+        let made = try #require(events.first { $0["job"]?["name"]?.string == "passes.makes" && $0["eventType"]?.string == "COMPLETE" })
+        #expect(made["outputs"]?.array?.contains { $0["namespace"] == "file" && $0["name"]?.string == project.path + "/made.txt" } == true)
+        var paged: [JSONValue] = []
+        var after: Int64? = 0
+        while let begin = after {
+            let page = try await project.send(.get, "/api/v1/pipeline-runs/\(run)/lineage?after=\(begin)&limit=4").json
+            paged += page["items"]?.array ?? []
+            after = page["next"]?.int64
+        }
+        #expect(paged == events)
+        let file = try check(await project.send(.get, "/api/v1/lineage?dataset=file:made.txt"), "lineage.read", of: project)
+        #expect(file["upstream"]?.array?.compactMap { $0["task"]?.string } == ["makes"])
+        let blob = try #require(file["upstream"]?.array?.first?["outputs"]?.array?.compactMap(\.string).first { $0.hasPrefix("blob:") })
+        let passed = try check(await project.send(.get, "/api/v1/lineage?dataset=\(blob)"), "lineage.read", of: project)
+        #expect(passed["upstream"]?.array?.compactMap { $0["task"]?.string } == ["makes"])
+        #expect(passed["downstream"]?.array?.compactMap { $0["task"]?.string } == ["reads"])
+        #expect(passed["is_whole"]?.bool == true)
+        for wrong in ["", "?model=", "?dataset=made.txt", "?model=m@1&dataset=file:x", "?model=m@1&depth=0"] {
+            #expect(await project.send(.get, "/api/v1/lineage" + wrong).status == 400, "\(wrong)")
+        }
+        #expect(await project.send(.get, "/api/v1/pipeline-runs/nothing/lineage").status == 404)
         try await project.close()
     }
 

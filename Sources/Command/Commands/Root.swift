@@ -22,7 +22,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(name: "DATA", subcommands: [Ingest.self, Events.self, DeadLetters.self, Features.self, Dataset.self]),
             CommandGroup(name: "MODELS", subcommands: [Train.self, Runs.self, Models.self, Promote.self, Rollback.self]),
             CommandGroup(name: "PREDICTIONS", subcommands: [Predict.self, Explain.self, Replay.self, Outcome.self]),
-            CommandGroup(name: "PIPELINES", subcommands: [Pipelines.self]),
+            CommandGroup(name: "PIPELINES", subcommands: [Pipelines.self, Lineage.self]),
             CommandGroup(name: "OPERATION", subcommands: [Audit.self, Doctor.self, TokenCommand.self, Demo.self]),
         ])
 

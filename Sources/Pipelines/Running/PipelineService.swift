@@ -33,6 +33,8 @@ public final class PipelineService: Sendable {
     private let inbox = Mutex(Inbox())
     /// Guards the scheduler; held by the turning thread, and by readers for a moment.
     private let scheduler: Mutex<Scheduler>
+    /// Guards the counts; held for a moment after each turn, and by whoever reads them.
+    private let counts = Mutex(PipelineCounts())
     private let thread = DispatchQueue(label: "martlet.pipelines")
     /// Told after each stored turn, for whoever follows.
     private let followers = Mutex<[Int: @Sendable () -> Void]>([:])
@@ -118,6 +120,7 @@ public final class PipelineService: Sendable {
             for item in items + late { item.done(error) }
             return false
         }
+        counts.withLock { $0.add(turn, at: now.steady) }
         for item in items { item.done(nil) }
         for effect in turn.effects { perform(effect) }
         if !turn.changesNothing { for follower in followers.withLock({ Array($0.values) }) { follower() } }
@@ -147,8 +150,12 @@ public final class PipelineService: Sendable {
         switch effect {
         case .start(let start):
             executor.start(start) { [self] outcome in
+                let uses = executor.takeUses(of: start.address, attempt: start.attempt)
                 tell { scheduler, now, turn in
-                    scheduler.report(run: start.address.run, start.number, attempt: start.attempt, outcome, at: now, &turn)
+                    let isNew = scheduler.report(run: start.address.run, start.number, attempt: start.attempt, outcome, at: now, &turn)
+                    guard isNew, !uses.isEmpty else { return }
+                    turn.traces.append(
+                        AttemptTrace(start.address, attempt: start.attempt, pipeline: start.facts.pipeline, time: now.wall, uses: uses))
                 }
             }
         case .stop(let address, let attempt, let reason): executor.stop(address, attempt: attempt, reason: reason)
@@ -269,6 +276,18 @@ public final class PipelineService: Sendable {
     /// Looks at the scheduler without changing it.
     public func look<Answer: Sendable>(_ body: (borrowing Scheduler) -> Answer) -> Answer {
         scheduler.withLock { body($0) }
+    }
+
+    /// What was done since the start, and how things stand.
+    public var figures: PipelineFigures {
+        let counts = counts.withLock { $0 }
+        let now = clock.now()
+        return look { scheduler in
+            PipelineFigures(
+                counts: counts, runsUnderWay: scheduler.activeRuns, runsQueued: scheduler.runs.count - scheduler.activeRuns,
+                attemptsUnderWay: scheduler.attemptsUnderWay, instancesWaiting: scheduler.instancesWaiting,
+                scheduleLag: scheduler.scheduleLag(at: now), steps: scheduler.steps)
+        }
     }
 
     /// Puts definitions in force, and sets going again what was under way when the program ended.

@@ -72,6 +72,9 @@ struct Admission: Sendable {
     /// Whether whoever has the ticket still wants to start.
     func isValid(_ ticket: Int) -> Bool { valid.contains(ticket) }
 
+    /// Those that have tried to start and found no room.
+    var waitingCount: Int { parked.count }
+
     func use(of limit: Limit) -> (used: Int64, waiting: Int) {
         rooms[limit].map { ($0.used, $0.waitingCount) } ?? (0, 0)
     }

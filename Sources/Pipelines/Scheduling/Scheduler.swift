@@ -132,6 +132,24 @@ public struct Scheduler: ~Copyable {
     /// Attempts under way whose end has not been reported.
     public var attemptsUnderWay: Int { holdings.count }
 
+    /// Instances that could start and wait for room.
+    public var instancesWaiting: Int { admission.waitingCount }
+
+    /// For how long the run has been due that should have started first; zero if none is late.
+    ///
+    /// - Complexity: O(pipelines), of which only those are looked at closely whose runs wait for others to end.
+    public func scheduleLag(at now: Timestamp) -> Timestamp.Span {
+        var lag = Timestamp.Span.zero
+        for (name, entry) in entries {
+            // All others have a timer set for the next.
+            guard !entry.isPaused, let graph = entry.graph,
+                entry.automatic >= graph.definition.maxActiveRuns || pendingPipelines.contains(name), let due = nextDue(of: name)
+            else { continue }
+            lag = max(lag, Timestamp.Span(microseconds: now.microseconds - due.microseconds))
+        }
+        return lag
+    }
+
     /// When to call ``tick(at:_:)`` next if nothing else happens; either may be nil.
     public var nextWake: (steady: Timestamp.Span?, wall: Timestamp?) {
         pendingPipelines.isEmpty && pendingBackfills.isEmpty ? (steadyTimers.first, wallTimers.first) : (.zero, nil)

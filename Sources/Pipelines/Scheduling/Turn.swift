@@ -17,6 +17,8 @@ public struct Turn: Sendable {
     public var backfills: [Backfill] = []
     /// Results that later runs may take.
     public var cacheEntries: [CacheEntry] = []
+    /// What attempts that ended read and made.
+    public var traces: [AttemptTrace] = []
     public var effects: [Effect] = []
 
     public init() {}
@@ -24,7 +26,7 @@ public struct Turn: Sendable {
     /// Whether nothing is to be stored.
     public var changesNothing: Bool {
         newRuns.isEmpty && records.isEmpty && runStates.isEmpty && cursors.isEmpty && paused.isEmpty && backfills.isEmpty
-            && cacheEntries.isEmpty
+            && cacheEntries.isEmpty && traces.isEmpty
     }
 
     public struct NewRun: Sendable {

@@ -26,9 +26,9 @@ extension PipelineTables {
         try database.execute("UPDATE pipelines_runs SET has_files = 0 WHERE id = \(run.id) AND ended = \(run.ended)")
     }
 
-    /// Deletes runs that ended before a time and have no files left, with their histories.
+    /// Deletes runs that ended before a time and have no files left, with their histories and lineage.
     ///
-    /// The newest run of each pipeline stays. No sequence number of the history is given twice, whatever is deleted.
+    /// The lineage of a run that made a version of a model stays. The newest run of each pipeline stays. No sequence number of the history is given twice, whatever is deleted.
     ///
     /// - Parameters:
     ///   - ending: runs that data started with a key that ends so stay too; nil for none.
@@ -51,6 +51,7 @@ extension PipelineTables {
             try database.execute("DELETE FROM pipelines_runs WHERE id = \(id)")
         }
         try database.execute("DELETE FROM pipelines_history WHERE run = '' AND sequence < \(newest)")
+        try deleteTraces(ofRuns: past, database)
         return past
     }
 

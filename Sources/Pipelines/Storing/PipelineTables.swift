@@ -91,6 +91,34 @@ public struct PipelineTables: Sendable {
                 ALTER TABLE pipelines_runs ADD COLUMN has_files INTEGER NOT NULL DEFAULT 1;
                 CREATE INDEX pipelines_runs_with_files ON pipelines_runs (ended) WHERE has_files = 1 AND ended IS NOT NULL;
                 """),
+        Migration(
+            part: "pipelines", number: 3,
+            sql: """
+                CREATE TABLE pipelines_traces (
+                    run TEXT NOT NULL,
+                    task TEXT NOT NULL,
+                    item INTEGER NOT NULL,
+                    attempt INTEGER NOT NULL,
+                    pipeline TEXT NOT NULL,
+                    time INTEGER NOT NULL,
+                    PRIMARY KEY (run, task, item, attempt)
+                ) WITHOUT ROWID;
+                CREATE TABLE pipelines_uses (
+                    run TEXT NOT NULL,
+                    task TEXT NOT NULL,
+                    item INTEGER NOT NULL,
+                    attempt INTEGER NOT NULL,
+                    direction TEXT NOT NULL,
+                    kind TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    version TEXT NOT NULL,
+                    row_count INTEGER,
+                    byte_count INTEGER,
+                    PRIMARY KEY (run, task, item, attempt, direction, kind, name, version)
+                ) WITHOUT ROWID;
+                CREATE INDEX pipelines_uses_of_thing ON pipelines_uses (kind, name, direction, run);
+                CREATE INDEX pipelines_uses_of_version ON pipelines_uses (kind, name, version, direction, run) WHERE kind <> 'stream';
+                """),
     ]
 
     public init() {}
@@ -149,6 +177,7 @@ public struct PipelineTables: Sendable {
                 ON CONFLICT (key) DO UPDATE SET run = excluded.run, task = excluded.task, time = excluded.time, result = excluded.result
                 """)
         }
+        try insert(turn.traces, database)
         return sequence
     }
 

@@ -106,7 +106,7 @@ extension Platform {
     }
 
     /// A run with the records that it is folded from.
-    private func history(of id: String) throws -> (stored: StoredRun, graph: PipelineGraph, records: [TimedRecord]) {
+    func history(of id: String) throws -> (stored: StoredRun, graph: PipelineGraph, records: [TimedRecord]) {
         let stored = try storedRun(id)
         let graph = try graph(of: stored)
         return (stored, graph, try database.read { try tables.records(of: id, graph, $0) })
@@ -309,6 +309,9 @@ extension Platform {
             try scheduler.setPaused(isPaused, name, by: person, at: now, &turn)
         }
     }
+
+    /// What pipelines did since the start, and how they stand; nil while they are not at work.
+    public var pipelineFigures: PipelineFigures? { pipelines?.service.figures }
 
     /// Calls a closure whenever something of a pipeline was stored, until it is given back what this returns.
     public func followPipelines(_ body: @escaping @Sendable () -> Void) -> Int? { pipelines?.service.follow(body) }

@@ -1,11 +1,15 @@
 import MartletAccess
 import MartletBytes
 import MartletExpressions
+import MartletFeatureStore
 import MartletFrames
 import MartletIngestion
 import MartletPipelines
+import MartletPlan
 import MartletRegistry
+import MartletServing
 import MartletStorage
+import MartletTraining
 import MartletWorld
 import Synchronization
 
@@ -14,6 +18,9 @@ extension TrainWork: PlatformTask {
         let scope = try context.scope(to: .modelsTrain, on: platform.resource(.model, model))
         let report = try await platform.train(model, requestID: context.start.address.description, scope: scope)
         context.log.write(report.json.description + "\n")
+        platform.noteStreams(of: model, cut: report.cut, context)
+        context.read(.dataset, model, version: report.dataset, rows: report.trainRows + report.testRows)
+        if let version = report.version { context.made(.model, model, version: "\(version)") }
         guard report.passed, let version = report.version else {
             let failed = report.gates.filter { !$0.passed }.map(\.gate)
             throw TaskFailure(reason: "the model does not pass its gates: " + failed.joined(separator: "; "))
@@ -32,6 +39,7 @@ extension PromoteWork: PlatformTask {
         var number: Int?
         if case .int64(let value)? = try version?.value(in: context.scope) { number = Int(clamping: value) }
         let chosen = try number ?? platform.newestVersion(of: model)
+        if let chosen { context.read(.model, model, version: "\(chosen)") }
         // A body that runs again finds its own work done.
         if let current = platform.inForce.release, let chosen, current.version(of: model, alias: alias) == chosen {
             context.log.write("\(model)@\(alias) is version \(chosen) already, in release \(current.number)\n")
@@ -41,6 +49,9 @@ extension PromoteWork: PlatformTask {
             model, version: chosen, alias: alias, reason: "pipeline \(context.start.facts.pipeline), run \(context.start.facts.id)",
             requestID: context.start.address.description, scope: scope)
         let promoted = release.version(of: model, alias: alias) ?? 0
+        for endpoint in platform.inForce.project?.endpoints ?? [] where endpoint.model == .init(model: model, version: .alias(alias)) {
+            context.made(.endpoint, endpoint.name, version: "\(release.number)")
+        }
         context.log.write("\(model)@\(alias) is version \(promoted), in release \(release.number)\n")
         return ["release": .scalar(.int64(Int64(release.number))), "version": .scalar(.int64(Int64(promoted)))]
     }
@@ -54,6 +65,8 @@ extension IngestWork: PlatformTask {
         let options = IngestOptions(format: try input.format(named: path), isHistory: !isLive, source: path)
         let report = try await platform.ingest(
             into: stream, options: options, requestID: context.start.address.description, scope: scope, next: { try input.next() })
+        context.read(.file, path, version: input.hashOfAll)
+        context.made(.stream, stream, version: "\(report.position)", rows: report.accepted)
         context.log.write("\(stream): \(report.accepted) stored, \(report.duplicates) there already, \(report.rejected) rejected\n")
         for line in report.firstRejected { context.log.write("  \(line)\n") }
         return [
@@ -72,6 +85,9 @@ extension DatasetWork: PlatformTask {
         let file = try platform.keep(target, atProjectPath: path)
         let train = answer["rows"]?["train"]?.int64 ?? 0
         let test = answer["rows"]?["test"]?.int64 ?? 0
+        platform.noteStreams(of: model, cut: answer["cut"]?.int64 ?? 0, context)
+        context.made(.dataset, model, version: answer["hash"]?.string, rows: Int(train + test))
+        if let path { context.made(file: path, file) }
         context.log.write("\(model): \(train) rows to train, \(test) to test\n")
         return [
             "file": file, "rows": .scalar(.int64(train + test)), "train": .scalar(.int64(train)), "test": .scalar(.int64(test)),
@@ -89,6 +105,9 @@ extension PredictWork: PlatformTask {
         let report = try await platform.predictBatch(
             endpoint, format: try input.format(named: path), scope: scope, next: { try input.next() }, write: { try target.write($0) })
         let file = try platform.keep(target, atProjectPath: answers)
+        context.read(.file, path, version: input.hashOfAll)
+        platform.noteEndpoint(endpoint, context)
+        context.made(file: answers, file, rows: report.predictions)
         context.log.write("\(endpoint): \(report.predictions) answered, \(report.degraded) degraded, \(report.rejected) rejected\n")
         return [
             "file": file, "rows": .scalar(.int64(Int64(report.predictions))), "degraded": .scalar(.int64(Int64(report.degraded))),
@@ -111,6 +130,7 @@ extension SmokeWork: PlatformTask {
         var fields = JSONObject()
         for (name, value) in inputs.sorted(by: { $0.key < $1.key }) { fields[name] = JSONValue(value) }
         let body = JSONValue.object([("inputs", .object(fields))]).serialized()
+        platform.noteEndpoint(endpoint, context)
         let clock = platform.world.clock
         let began = clock.monotonicNanoseconds()
         let answer = try await platform.predict(endpoint, body, scope: scope)
@@ -142,6 +162,23 @@ extension SmokeWork: PlatformTask {
 }
 
 extension Platform {
+    /// Notes that the streams were read from which the rows and features of a model come.
+    fileprivate func noteStreams(of name: String, cut: Int64, _ context: TaskContext) {
+        guard let project = inForce.project, let model = project.model(name) else { return }
+        var views = Set(model.views.map(\.view))
+        for view in views { views.formUnion(project.view(view)?.features.flatMap(\.views) ?? []) }
+        var streams = Set(views.compactMap { project.view($0)?.source })
+        streams.insert(model.source)
+        if case .stated(_, let test) = model.split { streams.insert(test.stream) }
+        for stream in streams.sorted() { context.read(.stream, stream, version: "\(cut)") }
+    }
+
+    /// Notes that an endpoint was asked, and the version of the model behind it.
+    fileprivate func noteEndpoint(_ name: String, _ context: TaskContext) {
+        context.read(.endpoint, name, version: inForce.release.map { "\($0.number)" })
+        if let version = inForce.endpoints[name]?.model?.version { context.read(.model, version.model, version: "\(version.number)") }
+    }
+
     func newestVersion(of model: String) throws -> Int? {
         try database.read { try versions.newest(model, $0) }
     }

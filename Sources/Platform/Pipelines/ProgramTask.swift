@@ -46,18 +46,29 @@ extension Platform {
     static let taskLogBytes = 16 << 20
 
     /// The key under which a program's result may be taken again: code, parameters and inputs.
-    func cacheKey(_ work: RunWork, _ context: TaskContext) throws -> String {
+    ///
+    /// - Parameter inputs: the files that the task names, with their hashes.
+    func cacheKey(_ work: RunWork, _ context: TaskContext, inputs: [(path: String, hash: String?)]) throws -> String {
         var parts: [CanonicalValue] = [
             .text(context.start.facts.pipeline), .text(context.start.address.task), work.canonical,
             .texts(try work.arguments(in: withHashes(context))),
             .map(try work.environment(in: withHashes(context)).map { ($0.key, .text($0.value)) }),
         ]
-        for input in work.inputs {
-            let path = try input.render(in: context.scope)
-            let reader = try projectFile(path)
-            parts.append(.list([.text(path), .text("\(try BlobHash(ofPieces: { try reader.next() }))")]))
+        for input in inputs {
+            guard let hash = input.hash else { throw TaskFailure(reason: "there is no file '\(input.path)'", isRetryable: true) }
+            parts.append(.list([.text(input.path), .text(hash)]))
         }
         return DefinitionHash(of: .list(parts)).description
+    }
+
+    /// The files that a program's task names as its inputs, with their hashes; nil for one that cannot be read.
+    func inputs(of work: RunWork, _ context: TaskContext) throws -> [(path: String, hash: String?)] {
+        try work.inputs.map { input in
+            let path = try input.render(in: context.scope)
+            let hash = try? projectFile(path).hash()
+            context.read(.file, path, version: hash)
+            return (path, hash)
+        }
     }
 
     /// The scope with hashes in place of the paths of copies, which differ from attempt to attempt.
@@ -94,7 +105,9 @@ extension Platform {
             guard let value = object[output.name], !value.isNull else {
                 throw TaskFailure(reason: "its result lacks '\(output.name)'")
             }
-            result[output.name] = try taskValue(value, output, work)
+            let made = try taskValue(value, output, work)
+            if let path = value.string { context.made(file: Self.path(path, in: work), made) }
+            result[output.name] = made
         }
         return result
     }
@@ -130,7 +143,7 @@ extension Platform {
             guard let text = json.string, TaskPath.problem(of: text) == nil else {
                 throw TaskFailure(reason: "'\(output.name)' of its result is no path inside the project")
             }
-            let reader = try projectFile((work.folder.map { $0 + "/" } ?? "") + text)
+            let reader = try projectFile(Self.path(text, in: work))
             let count = Mutex(0)
             let hash = try blobs.put(pieces: {
                 let piece = try reader.next()
@@ -144,6 +157,8 @@ extension Platform {
             return .file(hash: "\(hash)", byteCount: count.withLock { $0 })
         }
     }
+
+    private static func path(_ text: String, in work: RunWork) -> String { (work.folder.map { $0 + "/" } ?? "") + text }
 
     /// How a program's end is told: succeeded, skipped, or failed with what may be done about it.
     static func outcome(_ exit: ProgramExit, _ work: RunWork, stopped reason: String?) -> AttemptOutcome? {

@@ -11,6 +11,30 @@ struct TaskContext: Sendable {
     let principal: Principal
     /// Takes lines for the attempt's log.
     let log: TaskLog
+    /// Takes what the body reads and makes, for the lineage.
+    let uses: UseRecorder
+
+    func read(_ kind: DataThing.Kind, _ name: String, version: String? = nil, rows: Int? = nil) {
+        uses.note(DataUse(.input, DataThing(kind, name, version: version), rows: rows.map { Int64($0) }))
+    }
+
+    func made(_ kind: DataThing.Kind, _ name: String, version: String? = nil, rows: Int? = nil, bytes: Int? = nil) {
+        uses.note(
+            DataUse(.output, DataThing(kind, name, version: version), rows: rows.map { Int64($0) }, bytes: bytes.map { Int64($0) }))
+    }
+
+    /// The files that a result passes on.
+    func made(filesOf result: [String: TaskValue]) {
+        for (_, value) in result.sorted(by: { $0.key < $1.key }) {
+            if case .file(let hash, let count) = value { made(.blob, hash, version: hash, bytes: count) }
+        }
+    }
+
+    /// A file of the project that holds what a value says.
+    func made(file path: String, _ value: TaskValue, rows: Int? = nil) {
+        guard case .file(let hash, let count) = value else { return }
+        made(.file, path, version: hash, rows: rows, bytes: count)
+    }
 
     /// Asks the guard, as of now.
     func scope(to permission: Permission, on resource: Resource) throws(AccessError) -> Scope {

@@ -11,6 +11,8 @@ final class ProjectFileReader: Sendable {
     private let file: any File
     /// Where the next piece begins.
     private let offset = Mutex(0)
+    /// Of what was read so far; and whether that is all.
+    private let digest = Mutex((hasher: BlobHasher(), isWhole: false))
 
     init(_ file: any File) {
         self.file = file
@@ -26,7 +28,20 @@ final class ProjectFileReader: Sendable {
         let start = offset.withLock { $0 }
         let piece = try file.read(at: start, count: Self.pieceBytes)
         offset.withLock { $0 = start + piece.count }
+        digest.withLock { digest in
+            digest.hasher.add(piece)
+            digest.isWhole = piece.isEmpty
+        }
         return piece.isEmpty ? nil : piece
+    }
+
+    /// The hash of the file's bytes once all of them were read; nil before.
+    var hashOfAll: String? { digest.withLock { $0.isWhole ? "\($0.hasher.hash)" : nil } }
+
+    /// Reads the rest, and gives the hash of the file's bytes.
+    func hash() throws -> String? {
+        while try next() != nil {}
+        return hashOfAll
     }
 }
 

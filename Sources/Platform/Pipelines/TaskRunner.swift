@@ -27,6 +27,8 @@ final class TaskRunner: TaskExecutor {
         var attempts: [AttemptName: Attempt] = [:]
         /// Waits for a file or a stream, which are looked at now and then.
         var watches: [AttemptName: (start: AttemptStart, report: @Sendable (AttemptOutcome) -> Void)] = [:]
+        /// What attempts read and made that ended and are not reported yet.
+        var uses: [AttemptName: [DataUse]] = [:]
         /// Set when the program ends: what was under way is taken back rather than reported.
         var isEnding = false
     }
@@ -59,9 +61,11 @@ final class TaskRunner: TaskExecutor {
             guard !state.isEnding else { return }
             // Noted with its body, so that whoever ends all of them waits for each.
             state.attempts[name] = Attempt(start: start, body: Task { @concurrent in
-                let outcome = await self.outcome(of: start, name, platform)
+                let uses = UseRecorder()
+                let outcome = await self.outcome(of: start, name, platform, uses)
                 let isEnding = self.state.withLock { state in
                     state.attempts[name] = nil
+                    if !state.isEnding || outcome.isSuccess { state.uses[name] = uses.uses }
                     return state.isEnding
                 }
                 // What the program's end cut short is taken back by whoever ends it.
@@ -70,7 +74,11 @@ final class TaskRunner: TaskExecutor {
         }
     }
 
-    private func outcome(of start: AttemptStart, _ name: AttemptName, _ platform: Platform) async -> AttemptOutcome {
+    func takeUses(of address: InstanceAddress, attempt: Int) -> [DataUse] {
+        state.withLock { $0.uses.removeValue(forKey: AttemptName(address: address, attempt: attempt)) } ?? []
+    }
+
+    private func outcome(of start: AttemptStart, _ name: AttemptName, _ platform: Platform, _ uses: UseRecorder) async -> AttemptOutcome {
         let log = TaskLog(
             platform.world.files, platform.logPath(start.address, attempt: start.attempt),
             limit: Int((start.task.work.base as? RunWork)?.limits.output ?? Int64(Platform.taskLogBytes)))
@@ -84,12 +92,15 @@ final class TaskRunner: TaskExecutor {
             for (number, (name, hash)) in start.files.sorted(by: { $0.key < $1.key }).enumerated() {
                 scope[name] = .string(try platform.copy(ofBlob: hash, named: "input-\(number)", for: start))
             }
-            let context = TaskContext(start: start, scope: scope, principal: principal, log: log)
+            let context = TaskContext(start: start, scope: scope, principal: principal, log: log, uses: uses)
+            for hash in Set(start.files.values).sorted() { context.read(.blob, hash, version: hash) }
             if let work = start.task.work.base as? RunWork { return try await run(work, context, name, platform) }
             guard let work = start.task.work.base as? any PlatformTask else {
                 return .failed(reason: "nothing carries out '\(start.task.work.kind.word)'", isRetryable: false)
             }
-            return .succeeded(try await work.perform(context, on: platform))
+            let result = try await work.perform(context, on: platform)
+            context.made(filesOf: result)
+            return .succeeded(result)
         } catch {
             let stopped = state.withLock { $0.attempts[name]?.stopReason }
             log.write("\(error)\n")
@@ -111,12 +122,16 @@ final class TaskRunner: TaskExecutor {
         guard programsAllowed else {
             throw TaskFailure(reason: "this server starts no programs: it was started with --no-exec")
         }
+        let inputs = try platform.inputs(of: work, context)
         var cacheKey: String?
         if let age = context.start.task.cache {
-            let key = try platform.cacheKey(work, context)
+            let key = try platform.cacheKey(work, context, inputs: inputs)
             cacheKey = key
             let since = platform.world.clock.now() - age
-            if let result = try platform.database.read({ try PipelineTables().cached(key, since: since, $0) }) { return .cached(result) }
+            if let result = try platform.database.read({ try PipelineTables().cached(key, since: since, $0) }) {
+                context.made(filesOf: result)
+                return .cached(result)
+            }
         }
         var resultPath: RelativePath?
         if !work.outputs.isEmpty { resultPath = try platform.workFolder(of: context.start) / "result.json" }
@@ -143,6 +158,7 @@ final class TaskRunner: TaskExecutor {
         let stopped = state.withLock { $0.attempts[name]?.stopReason }
         if let outcome = Platform.outcome(exit, work, stopped: stopped) { return outcome }
         let result = try resultPath.map { try platform.result(of: work, at: $0, context) } ?? [:]
+        context.made(filesOf: result)
         return .succeeded(result, cacheKey: cacheKey)
     }
 

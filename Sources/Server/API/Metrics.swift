@@ -1,3 +1,4 @@
+import MartletPipelines
 import Synchronization
 
 /// Counts of what the server does, as Prometheus reads them.
@@ -52,6 +53,8 @@ public final class Metrics: Sendable {
         var connections = 0
         var logEnd: Int64 = 0
         var foldedCut: Int64 = 0
+        /// Nil while pipelines are not at work.
+        var pipelines: PipelineFigures?
     }
 
     /// Guards all counts; held for a few additions at a time.
@@ -155,12 +158,13 @@ public final class Metrics: Sendable {
         text.sample("martlet_features_cut", [], "\(gauges.foldedCut)")
         text.family("martlet_features_lag_records", "gauge", "Records past the position to which features are folded; those of predictions change none.")
         text.sample("martlet_features_lag_records", [], "\(max(0, gauges.logEnd - gauges.foldedCut))")
+        if let pipelines = gauges.pipelines { text.pipelines(pipelines) }
         return text.text
     }
 }
 
 /// Writes the text format of Prometheus.
-private struct MetricsText {
+struct MetricsText {
     var text = ""
 
     mutating func family(_ name: String, _ type: String, _ help: String) {
@@ -176,14 +180,22 @@ private struct MetricsText {
     }
 
     mutating func histogram(_ name: String, _ labels: [(String, String)], _ histogram: LatencyHistogram) {
+        self.histogram(
+            name, labels, bounds: LatencyHistogram.bounds.map { Double($0) / 1e9 }, counts: histogram.counts,
+            sum: Double(histogram.sum) / 1e9)
+    }
+
+    /// - Parameter counts: one for each bound, and one for what lies above the last.
+    mutating func histogram(_ name: String, _ labels: [(String, String)], bounds: [Double], counts: [Int], sum: Double) {
         var total = 0
-        for (bound, count) in zip(LatencyHistogram.bounds, histogram.counts) {
+        for (bound, count) in zip(bounds, counts) {
             total += count
-            sample(name + "_bucket", labels + [("le", "\(Double(bound) / 1e9)")], "\(total)")
+            sample(name + "_bucket", labels + [("le", "\(bound)")], "\(total)")
         }
-        sample(name + "_bucket", labels + [("le", "+Inf")], "\(histogram.count)")
-        sample(name + "_sum", labels, "\(Double(histogram.sum) / 1e9)")
-        sample(name + "_count", labels, "\(histogram.count)")
+        total = counts.reduce(0, +)
+        sample(name + "_bucket", labels + [("le", "+Inf")], "\(total)")
+        sample(name + "_sum", labels, "\(sum)")
+        sample(name + "_count", labels, "\(total)")
     }
 
     private static func escaped(_ value: String) -> String {

@@ -1,5 +1,17 @@
 internal import Crypto
 
+/// Makes the hash of bytes that come piece by piece.
+public struct BlobHasher: Sendable {
+    private var digest = SHA256()
+
+    public init() {}
+
+    public mutating func add(_ piece: [UInt8]) { digest.update(data: piece) }
+
+    /// Of all that was added so far.
+    public var hash: BlobHash { BlobHash(digest.finalize()) }
+}
+
 /// The SHA-256 of a blob's bytes: its only name.
 public struct BlobHash: Hashable, Sendable {
     /// Big-endian words, so that they compare as the bytes do.
