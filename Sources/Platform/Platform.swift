@@ -81,8 +81,6 @@ public final class Platform: Sendable {
     let reachedEnd = Mutex<(end: Int64, times: [String: Timestamp])>((-1, [:]))
     /// The files of former releases that runs are pinned to, checked, by their blobs.
     let pinnedProjects = Mutex<[String: CheckedProject]>([:])
-    /// The newest alerts of pipelines.
-    let alerts = Mutex<[PipelineAlert]>([])
     /// The lock on the project's folder; nil once it was let go.
     private let lock: Mutex<(any FileLock)?>
 

@@ -68,6 +68,7 @@ struct PipelineCommandTests {
     func graph() {
         let answer: JSONValue = [
             "pipeline": "nightly", "doc": "Loads", "schedule": "@daily", "next_due": nil, "paused": false, "max_active_runs": 16,
+            "alerts": [["alert": 3, "kind": "deadline_passed", "pipeline": "nightly", "run": "0199", "task": "load", "time": "2026-01-31T00:00:00Z"]],
             "parameters": [["name": "word", "type": "string", "default": "hello", "doc": "What it says"]],
             "tasks": [
                 task("join", after: ["train", "side"], rule: "all_done"), task("train", after: ["load"], retries: 2),
@@ -78,6 +79,7 @@ struct PipelineCommandTests {
             PipelineText.graph(answer) == """
                 nightly: Loads
                 schedule @daily; 16 runs at a time
+                alert 2026-01-31T00:00:00Z  deadline_passed: run 0199, task load
 
                 parameter  type    default
                 word       string  hello    What it says

@@ -3,6 +3,7 @@ import MartletFrames
 import MartletSimulation
 @testable import MartletStorage
 import MartletWorld
+import Synchronization
 import Testing
 
 @Suite("The service of pipelines")
@@ -169,6 +170,36 @@ struct PipelineServiceTests {
         #expect(durations.count == 4 && durations.seconds == 6)
         #expect(durations.counts[PipelineCounts.Durations.bounds.firstIndex(of: 5) ?? 0] == 3 && durations.counts[0] == 1)
         #expect(service.figures.runsUnderWay == 0 && counts.turns > 5)
+    }
+
+    @Test("an alert is stored with what it tells of, in pages, and goes when it is old, the newest aside")
+    func alerts() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        for number in 0..<3 {
+            let run = try await run(service)
+            executor.end("p a#1", .failed(reason: "no", isRetryable: false))
+            service.turn()
+            #expect(try alerts(nil).map(\.alert.run).first == run)
+            #expect(try alerts(nil).count == number + 1)
+            clock.advance(by: .hours(1))
+        }
+        let all = try alerts(nil)
+        #expect(all.map(\.alert.kind) == [.runFailed, .runFailed, .runFailed])
+        #expect(all.allSatisfy { $0.alert.pipeline == "p" && $0.alert.task == "a" })
+        #expect(try alerts("p") == all && alerts("q") == [])
+        #expect(try store.database.read { try store.tables.alerts(pipeline: "p", before: all[0].sequence, limit: 1, $0) } == [all[1]])
+        func delete(_ limit: Int) throws -> Int {
+            try store.database.write { try store.tables.deleteAlerts(before: clock.now(), limit: limit, $0) }
+            return try alerts(nil).count
+        }
+        #expect(try delete(1) == 2)
+        #expect(try delete(100) == 1)
+        #expect(try alerts(nil) == [all[0]])
+    }
+
+    private func alerts(_ pipeline: String?) throws -> [StoredAlert] {
+        try store.database.read { try store.tables.alerts(pipeline: pipeline, before: nil, limit: 100, $0) }
     }
 
     @Test("a turn that changes nothing writes nothing")

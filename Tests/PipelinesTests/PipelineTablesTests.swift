@@ -1,3 +1,4 @@
+import Foundation
 import MartletExpressions
 import MartletFrames
 @testable import MartletPipelines
@@ -18,6 +19,16 @@ struct PipelineDatabase {
         try database.migrate(PipelineTables.migrations, at: Timestamp(microseconds: 1))
         let tables = tables
         epoch = try database.write { try tables.takeOwnership($0) }
+    }
+
+    /// Bytes of the file and of what waits to be copied into it.
+    var size: Int {
+        get throws {
+            try ["martlet.sqlite", "martlet.sqlite-wal"].reduce(0) { sum, name in
+                let values = try URL(filePath: folder.path).appending(path: name).resourceValues(forKeys: [.fileSizeKey])
+                return sum + (values.fileSize ?? 0)
+            }
+        }
     }
 
     func commit(_ turn: Turn) throws {

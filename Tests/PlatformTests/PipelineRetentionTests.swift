@@ -1,4 +1,5 @@
 import Foundation
+import MartletAccess
 import MartletBytes
 import MartletFrames
 import MartletPipelines

@@ -262,6 +262,25 @@ struct PipelineRouteTests {
         try await project.close()
     }
 
+    @Test("a run that failed is told as an alert, in the list, with its pipeline and apart")
+    func alerts() async throws {
+        let project = try await project()
+        let run = try await start("plain", of: project)
+        _ = try await ended(run, of: project)
+        let list = try check(await project.send(.get, "/api/v1/pipeline-alerts?pipeline=plain"), "pipelineAlerts.list", of: project)
+        let alert = try #require(list["items"]?.array?.first)
+        #expect(alert["kind"]?.string == "run_failed" && alert["run"]?.string == run && alert["task"]?.string == "fail")
+        let number = try #require(alert["alert"]?.int64)
+        #expect(try await project.send(.get, "/api/v1/pipeline-alerts?before=\(number)").json["items"] == [])
+        #expect(try await project.send(.get, "/api/v1/pipeline-alerts?pipeline=asks").json["items"] == [])
+        let pipelines = try check(await project.send(.get, "/api/v1/pipelines"), "pipelines.list", of: project)
+        #expect(pipelines["items"]?.array?.map { $0["last_alert"]?.string } == [nil, nil, nil, "run_failed"])
+        let shown = try check(await project.send(.get, "/api/v1/pipelines/plain"), "pipelines.read", of: project)
+        #expect(shown["alerts"]?.array == [alert])
+        #expect(await project.send(.get, "/api/v1/pipeline-alerts?before=x").status == 400)
+        try await project.close()
+    }
+
     @Test("what pipelines do is counted, with labels from closed sets")
     func metrics() async throws {
         let project = try await project()

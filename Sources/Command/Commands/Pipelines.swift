@@ -27,7 +27,7 @@ struct Pipelines: AsyncParsableCommand {
                     guard !items.isEmpty else { return try session.console.say("no pipeline is defined; a file in pipelines/ makes one") }
                     try session.console.say(
                         AnswerText.table(
-                            items, first: ["pipeline", "tasks", "schedule", "next_due", "paused", "last_state", "last_began"],
+                            items, first: ["pipeline", "tasks", "schedule", "next_due", "paused", "last_state", "last_began", "last_alert"],
                             leaving: ["doc"], session.console.style))
                 }
             }

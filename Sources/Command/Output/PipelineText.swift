@@ -21,6 +21,10 @@ enum PipelineText {
         if let due = answer["next_due"]?.string { start += ", next \(due)" }
         if answer["paused"]?.bool == true { start += ", " + style.bad("paused") }
         lines.append(start + "; \(NumberText.counted(answer["max_active_runs"]?.int64 ?? 0, "run")) at a time")
+        for alert in answer["alerts"]?.array ?? [] {
+            let task = alert["task"]?.string.map { ", task \($0)" } ?? ""
+            lines.append(style.bad("alert") + " \(AnswerText.cell(alert["time"]))  \(AnswerText.cell(alert["kind"])): run \(AnswerText.cell(alert["run"]))\(task)")
+        }
         let parameters = answer["parameters"]?.array ?? []
         if !parameters.isEmpty {
             var table = Table([("parameter", .left), ("type", .left), ("default", .left), ("", .left)])

@@ -65,6 +65,13 @@ public struct PipelineCounts: Sendable {
 
     public init() {}
 
+    /// What was counted, without the attempts under way, so that whoever keeps it costs the next addition no copy of them.
+    var counted: PipelineCounts {
+        var counts = self
+        counts.begun = [:]
+        return counts
+    }
+
     /// Adds what was stored.
     ///
     /// - Parameter now: of the clock that does not jump.

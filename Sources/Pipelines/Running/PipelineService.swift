@@ -280,7 +280,7 @@ public final class PipelineService: Sendable {
 
     /// What was done since the start, and how things stand.
     public var figures: PipelineFigures {
-        let counts = counts.withLock { $0 }
+        let counts = counts.withLock { $0.counted }
         let now = clock.now()
         return look { scheduler in
             PipelineFigures(

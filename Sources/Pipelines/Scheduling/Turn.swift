@@ -92,7 +92,7 @@ public struct AttemptStart: Sendable {
 
 /// Something that people should know of.
 public struct PipelineAlert: Hashable, Sendable {
-    public enum Kind: String, Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
         case deadlinePassed = "deadline_passed"
         case runFailed = "run_failed"
         case runTimedOut = "run_timed_out"

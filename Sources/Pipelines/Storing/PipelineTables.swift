@@ -119,6 +119,20 @@ public struct PipelineTables: Sendable {
                 CREATE INDEX pipelines_uses_of_thing ON pipelines_uses (kind, name, direction, run);
                 CREATE INDEX pipelines_uses_of_version ON pipelines_uses (kind, name, version, direction, run) WHERE kind <> 'stream';
                 """),
+        Migration(
+            part: "pipelines", number: 4,
+            sql: """
+                CREATE TABLE pipelines_alerts (
+                    sequence INTEGER PRIMARY KEY,
+                    kind TEXT NOT NULL,
+                    pipeline TEXT NOT NULL,
+                    run TEXT NOT NULL,
+                    task TEXT,
+                    time INTEGER NOT NULL
+                );
+                CREATE INDEX pipelines_alerts_by_pipeline ON pipelines_alerts (pipeline, sequence);
+                CREATE INDEX pipelines_alerts_by_time ON pipelines_alerts (time);
+                """),
     ]
 
     public init() {}
@@ -178,6 +192,7 @@ public struct PipelineTables: Sendable {
                 """)
         }
         try insert(turn.traces, database)
+        for case .alert(let alert) in turn.effects { try insert(alert, database) }
         return sequence
     }
 

@@ -24,6 +24,15 @@ extension StoredRun {
     }
 }
 
+extension StoredAlert {
+    var json: JSONValue {
+        .object([
+            ("alert", .int64(sequence)), ("kind", .string(alert.kind.rawValue)), ("pipeline", .string(alert.pipeline)),
+            ("run", .string(alert.run)), ("task", alert.task.map(JSONValue.string) ?? .null), ("time", .string("\(alert.time)")),
+        ])
+    }
+}
+
 extension RunMachine {
     /// A task with its instances, as the interface answers it.
     func json(ofTask number: Int) -> JSONValue {

@@ -188,7 +188,7 @@ extension Platform {
         desk.withLock { $0 = nil }
     }
 
-    // MARK: - Rights, logs, alerts
+    // MARK: - Rights, logs
 
     /// Who a run's actor is now, with what it may do now.
     func principal(of actor: RunActor) throws -> Principal {
@@ -207,13 +207,6 @@ extension Platform {
     func logPath(_ address: InstanceAddress, attempt: Int) -> RelativePath {
         let name = "\(address.task).\(address.index).\(attempt).log"
         return logFolder(of: address.run)?.appending(name) ?? .root / "pipelines" / "logs" / "lost"
-    }
-
-    func note(_ alert: PipelineAlert) {
-        alerts.withLock { alerts in
-            alerts.append(alert)
-            if alerts.count > 1_000 { alerts.removeFirst(alerts.count - 1_000) }
-        }
     }
 }
 

@@ -40,15 +40,28 @@ extension Platform {
         let paused = try database.read { try tables.paused($0) }
         return try (inForce.project?.pipelines ?? []).map { definition in
             let last = try database.read { try tables.runs(RunFilter(pipeline: definition.name), limit: 1, $0) }.first
+            let alert = try lastAlert(definition.name)?.kind.rawValue
+            func text(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
             return .object([
                 ("pipeline", .string(definition.name)), ("tasks", .int64(Int64(definition.tasks.count))),
-                ("schedule", definition.schedule.map { .string($0.text) } ?? .null),
-                ("paused", .bool(paused.contains(definition.name))),
-                ("next_due", nextDue(definition.name).map { .string("\($0)") } ?? .null),
-                ("last_run", last.map { .string($0.facts.id) } ?? .null), ("last_state", last.map { .string($0.state.rawValue) } ?? .null),
-                ("last_began", last?.began.map { .string("\($0)") } ?? .null), ("doc", .string(definition.doc)),
+                ("schedule", text(definition.schedule?.text)), ("paused", .bool(paused.contains(definition.name))),
+                ("next_due", text(nextDue(definition.name)?.description)), ("last_run", text(last?.facts.id)),
+                ("last_state", text(last?.state.rawValue)), ("last_began", text(last?.began?.description)), ("last_alert", text(alert)),
+                ("doc", .string(definition.doc)),
             ])
         }
+    }
+
+    /// Alerts, newest first, and the number that the next page begins before; nil at the end.
+    public func pipelineAlerts(pipeline: String?, before sequence: Int64?, limit: Int, scope: Scope) throws -> (alerts: [JSONValue], next: Int64?) {
+        try scope.require(.pipelinesRead, on: resource(.pipeline, nil))
+        let count = min(limit, limits.pageRows)
+        let found = try database.read { try tables.alerts(pipeline: pipeline, before: sequence, limit: count, $0) }
+        return (found.map(\.json), found.count == count ? found.last?.sequence : nil)
+    }
+
+    private func lastAlert(_ name: String) throws -> PipelineAlert? {
+        try database.read { try tables.alerts(pipeline: name, before: nil, limit: 1, $0) }.first?.alert
     }
 
     private func nextDue(_ name: String) -> Timestamp? { pipelines?.service.look { $0.nextDue(of: name) } ?? nil }
@@ -57,12 +70,14 @@ extension Platform {
     public func pipeline(_ name: String, scope: Scope) throws -> JSONValue {
         try scope.require(.pipelinesRead, on: resource(.pipeline, name))
         let definition = try definition(name)
+        let alerts = try database.read { try tables.alerts(pipeline: name, before: nil, limit: 5, $0) }.map(\.json)
         return .object([
             ("pipeline", .string(name)), ("definition", .string("\(definition.hash)")),
             ("schedule", definition.schedule.map { .string($0.text) } ?? .null),
             ("next_due", nextDue(name).map { .string("\($0)") } ?? .null),
             ("paused", .bool(try database.read { try tables.paused($0) }.contains(name))),
             ("max_active_runs", .int64(Int64(definition.maxActiveRuns))),
+            ("alerts", .array(alerts)),
             ("parameters", .array(definition.parameters.map { parameter in
                 .object([
                     ("name", .string(parameter.name)), ("type", .string(parameter.type.rawValue)),

@@ -1,11 +1,12 @@
 import MartletFrames
 import MartletPipelines
 import MartletPlan
+import MartletRegistry
 import MartletStorage
 import MartletWorld
 
 extension Platform {
-    /// Removes what pipelines left behind and the project keeps no longer: files, runs, kept results, backfills.
+    /// Removes what pipelines left behind and the project keeps no longer: files, runs, kept results, backfills, alerts.
     ///
     /// A bounded number of each; called with the other upkeep, so that a long past goes little by little. Files go before the
     /// row that knows of them, so that a crash leaves none behind.
@@ -19,7 +20,10 @@ extension Platform {
             // Whether a model's trigger has been answered is known by the run that it started.
             let ending = inForce.release.map { Self.triggerEnding(ofRelease: $0.number) }
             _ = try await pipelines.service.deleteRuns(endedBefore: now - span, keepingKeysThatEnd: ending, limit: limit)
-            try database.write { try PipelineTables().deleteBackfills(madeBefore: now - span, limit: limit, $0) }
+            try database.write { transaction in
+                try PipelineTables().deleteBackfills(madeBefore: now - span, limit: limit, transaction)
+                try PipelineTables().deleteAlerts(before: now - span, limit: limit, transaction)
+            }
         }
         let oldest = project.pipelines.flatMap(\.tasks).compactMap(\.cache).max() ?? .zero
         try database.write { try PipelineTables().deleteResults(keptBefore: now - max(oldest, .days(1)), limit: limit, $0) }

@@ -42,6 +42,7 @@ extension PromoteWork: PlatformTask {
         if let chosen { context.read(.model, model, version: "\(chosen)") }
         // A body that runs again finds its own work done.
         if let current = platform.inForce.release, let chosen, current.version(of: model, alias: alias) == chosen {
+            noteEndpoints(release: current.number, on: platform, context)
             context.log.write("\(model)@\(alias) is version \(chosen) already, in release \(current.number)\n")
             return ["release": .scalar(.int64(Int64(current.number))), "version": .scalar(.int64(Int64(chosen)))]
         }
@@ -49,11 +50,16 @@ extension PromoteWork: PlatformTask {
             model, version: chosen, alias: alias, reason: "pipeline \(context.start.facts.pipeline), run \(context.start.facts.id)",
             requestID: context.start.address.description, scope: scope)
         let promoted = release.version(of: model, alias: alias) ?? 0
-        for endpoint in platform.inForce.project?.endpoints ?? [] where endpoint.model == .init(model: model, version: .alias(alias)) {
-            context.made(.endpoint, endpoint.name, version: "\(release.number)")
-        }
+        noteEndpoints(release: release.number, on: platform, context)
         context.log.write("\(model)@\(alias) is version \(promoted), in release \(release.number)\n")
         return ["release": .scalar(.int64(Int64(release.number))), "version": .scalar(.int64(Int64(promoted)))]
+    }
+
+    /// Notes the endpoints that answer with the version from now on.
+    private func noteEndpoints(release number: Int, on platform: Platform, _ context: TaskContext) {
+        for endpoint in platform.inForce.project?.endpoints ?? [] where endpoint.model == .init(model: model, version: .alias(alias)) {
+            context.made(.endpoint, endpoint.name, version: "\(number)")
+        }
     }
 }
 

@@ -15,12 +15,17 @@ struct TaskContext: Sendable {
     let uses: UseRecorder
 
     func read(_ kind: DataThing.Kind, _ name: String, version: String? = nil, rows: Int? = nil) {
-        uses.note(DataUse(.input, DataThing(kind, name, version: version), rows: rows.map { Int64($0) }))
+        uses.note(DataUse(.input, Self.thing(kind, name, version), rows: rows.map { Int64($0) }))
     }
 
     func made(_ kind: DataThing.Kind, _ name: String, version: String? = nil, rows: Int? = nil, bytes: Int? = nil) {
         uses.note(
-            DataUse(.output, DataThing(kind, name, version: version), rows: rows.map { Int64($0) }, bytes: bytes.map { Int64($0) }))
+            DataUse(.output, Self.thing(kind, name, version), rows: rows.map { Int64($0) }, bytes: bytes.map { Int64($0) }))
+    }
+
+    /// One file has one name, however its path is written.
+    private static func thing(_ kind: DataThing.Kind, _ name: String, _ version: String?) -> DataThing {
+        DataThing(kind, kind == .file ? Platform.plain(name).joined(separator: "/") : name, version: version)
     }
 
     /// The files that a result passes on.

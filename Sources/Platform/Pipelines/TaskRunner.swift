@@ -259,9 +259,8 @@ final class TaskRunner: TaskExecutor {
         if let program { program.end(after: grace) } else { body?.cancel() }
     }
 
-    func alert(_ alert: PipelineAlert) {
-        platform?.note(alert)
-    }
+    /// It is stored with what it tells of.
+    func alert(_ alert: PipelineAlert) {}
 
     func ended(run: String, _ state: RunState) {
         platform?.removeWork(of: run)

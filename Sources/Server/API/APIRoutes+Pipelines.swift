@@ -59,6 +59,22 @@ extension APIRoutes {
                     .list(
                         try platform.backfillList(limit: QueryReader(call).limit(most: limits.pageRows), scope: call.requireScope()))
                 }),
+            Route(
+                "pipelineAlerts.list", .get, "/api/v1/pipeline-alerts",
+                "Failed runs, time-outs and deadlines that passed, newest first; 'next' is the 'before' of the next page.",
+                access: .needs(.pipelinesRead, on: .every(.pipeline)), audit: .refusalsOnly,
+                query: [
+                    .init("pipeline", "of this pipeline only"), .init("before", "only those that came before the one of this number"),
+                    .init("limit", "how many; 100 if not given"),
+                ],
+                output: Self.page(of: Self.alertShape),
+                handler: .asynchronous { [platform, limits] call in
+                    let query = QueryReader(call)
+                    let page = try platform.pipelineAlerts(
+                        pipeline: query.text("pipeline"), before: try query.integer("before", in: 0...Int64.max),
+                        limit: query.limit(most: limits.pageRows), scope: call.requireScope())
+                    return .list(page.alerts, next: page.next.map { .int64($0) } ?? .null)
+                }),
             change(
                 "pipelineBackfills.cancel", "/api/v1/pipeline-backfills/{backfill}/cancel",
                 "Ends a backfill and those of its runs that are under way.", input: .object([])
@@ -272,12 +288,19 @@ extension APIRoutes {
     private static let pipelineShape = Shape.object([
         .init("pipeline", .string), .init("tasks", .integer), .init("schedule", .nullable(.string)), .init("paused", .boolean),
         .init("next_due", .nullable(.timestamp)), .init("last_run", .nullable(.string)), .init("last_state", .nullable(runStates)),
-        .init("last_began", .nullable(.timestamp)), .init("doc", .string),
+        .init("last_began", .nullable(.timestamp)), .init("last_alert", .nullable(alertKinds)), .init("doc", .string),
+    ])
+
+    private static let alertKinds = Shape.choice(PipelineAlert.Kind.allCases.map(\.rawValue))
+    private static let alertShape = Shape.object([
+        .init("alert", .integer), .init("kind", alertKinds), .init("pipeline", .string), .init("run", .string),
+        .init("task", .nullable(.string)), .init("time", .timestamp),
     ])
 
     private static let graphShape = Shape.object([
         .init("pipeline", .string), .init("definition", .string), .init("schedule", .nullable(.string)),
         .init("next_due", .nullable(.timestamp)), .init("paused", .boolean), .init("max_active_runs", .integer),
+        .init("alerts", .list(alertShape)),
         .init("parameters", .list(.object([
             .init("name", .string), .init("type", .string), .init("default", .any), .init("doc", .string),
         ]))),

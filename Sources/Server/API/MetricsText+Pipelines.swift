@@ -1,3 +1,4 @@
+import MartletFrames
 import MartletPipelines
 
 extension MetricsText {
