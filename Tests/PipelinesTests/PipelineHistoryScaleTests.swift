@@ -8,8 +8,10 @@ import Testing
 
 /// Many past runs. 50,000 by default; for the number that we promise, with what each costs:
 ///
-///     MARTLET_PAST_RUNS=1000000 .build/release/martletPackageTests.xctest --testing-library swift-testing --filter 'A long history' | grep history
+///     MARTLET_PAST_RUNS=1000000 .build/release/martletPackageTests.xctest --testing-library swift-testing --filter PipelineHistoryScale | grep history:
 ///
+/// On two cores with a million runs, each with its history and two things in the lineage (2.5 GB with the write-ahead log): lists and
+/// searches take 0.1 to 8 ms, the start 22 ms and 0.3 MiB, a search of the lineage 0.3 ms.
 @Suite("A long history of runs", .serialized)
 struct PipelineHistoryScaleTests {
     static let count = ProcessInfo.processInfo.environment["MARTLET_PAST_RUNS"].flatMap { Int($0) } ?? 50_000
@@ -143,25 +145,25 @@ struct PipelineHistoryScaleTests {
         if Self.count >= 1_000_000 { #expect(took < Self.bound) }
     }
 
-    /// Rounds of upkeep, each of which deletes 200 runs; and one that finds nothing to do.
+    /// Turns that delete 20 runs each, ten to a round of upkeep; and one that finds nothing to do.
     private func retention(_ store: PipelineDatabase, _ clock: ContinuousClock) throws {
         var deleted = 0
         var slowest = Duration.zero
-        for _ in 0..<10 {
+        for _ in 0..<100 {
             let begin = clock.now
             try store.database.write { transaction in
-                for run in try store.tables.runsWithFiles(endedBefore: Self.middle, limit: 200, transaction) {
+                for run in try store.tables.runsWithFiles(endedBefore: Self.middle, limit: 20, transaction) {
                     try store.tables.removedFiles(of: run, transaction)
                 }
             }
             let middle = clock.now
             deleted += try store.database.write {
-                try store.tables.deleteRuns(endedBefore: Self.middle, keepingKeysThatEnd: ":release 1", limit: 200, $0)
+                try store.tables.deleteRuns(endedBefore: Self.middle, keepingKeysThatEnd: ":release 1", limit: 20, $0)
             }.count
             slowest = max(slowest, clock.now - middle)
-            if Self.count >= 1_000_000 { print("history: a round: files \(middle - begin), runs \(clock.now - middle)") }
         }
-        print("history: 200 runs deleted in at most \(slowest)")
+        print("history: 20 runs deleted in at most \(slowest)")
+        if Self.count >= 1_000_000 { #expect(slowest < Self.bound) }
         #expect(deleted == 2_000)
         let begin = clock.now
         let none = try store.database.write {

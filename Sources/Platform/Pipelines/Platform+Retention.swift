@@ -19,7 +19,12 @@ extension Platform {
         if let span = retention.runs {
             // Whether a model's trigger has been answered is known by the run that it started.
             let ending = inForce.release.map { Self.triggerEnding(ofRelease: $0.number) }
-            _ = try await pipelines.service.deleteRuns(endedBefore: now - span, keepingKeysThatEnd: ending, limit: limit)
+            var left = limit
+            while left > 0 {
+                let few = min(left, Self.runsOfTurn)
+                let gone = try await pipelines.service.deleteRuns(endedBefore: now - span, keepingKeysThatEnd: ending, limit: few)
+                left = gone.count < few ? 0 : left - few
+            }
             try database.write { transaction in
                 try PipelineTables().deleteBackfills(madeBefore: now - span, limit: limit, transaction)
                 try PipelineTables().deleteAlerts(before: now - span, limit: limit, transaction)
@@ -28,6 +33,9 @@ extension Platform {
         let oldest = project.pipelines.flatMap(\.tasks).compactMap(\.cache).max() ?? .zero
         try database.write { try PipelineTables().deleteResults(keptBefore: now - max(oldest, .days(1)), limit: limit, $0) }
     }
+
+    /// Runs that one turn of the scheduler deletes, which waits for them.
+    private static let runsOfTurn = 20
 
     /// How the keys of runs end that a release started by moving a model's alias.
     static func triggerEnding(ofRelease number: Int) -> String { ":release \(number)" }
