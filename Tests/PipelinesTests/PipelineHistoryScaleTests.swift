@@ -150,7 +150,6 @@ struct PipelineHistoryScaleTests {
         var deleted = 0
         var slowest = Duration.zero
         for _ in 0..<100 {
-            let begin = clock.now
             try store.database.write { transaction in
                 for run in try store.tables.runsWithFiles(endedBefore: Self.middle, limit: 20, transaction) {
                     try store.tables.removedFiles(of: run, transaction)
