@@ -47,7 +47,7 @@ let package = Package(
         .part("Storage", on: ["Bytes", "Frames", "World"], libraries: [crypto, grdb, sqlite]),
 
         // Floor 3: parts.
-        .part("Access", on: ["Frames", "World", "Storage"]),
+        .part("Access", on: ["Bytes", "Frames", "World", "Storage"], libraries: [crypto]),
         .part("Governance", on: ["Bytes", "Frames", "World", "Storage", "Access"], libraries: [crypto]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .part("Ingestion", on: ["Bytes", "Frames", "Expressions", "Definitions", "Storage"], libraries: [crypto, "CZlib"]),
@@ -120,7 +120,7 @@ let package = Package(
         .tests("World", on: ["Frames", "World", "Simulation"]),
         .tests("Definitions", on: ["Frames", "World", "Definitions"]),
         .tests("Storage", on: ["Bytes", "Frames", "World", "Simulation", "Storage", "StorageTesting"], libraries: [grdb]),
-        .tests("Access", on: ["Frames", "World", "Simulation", "Storage", "Access"]),
+        .tests("Access", on: ["Bytes", "Frames", "World", "Simulation", "Storage", "Access"]),
         .tests("Governance", on: ["Frames", "World", "Simulation", "Storage", "Access", "Governance"]),
         .tests("Ingestion", on: ["Bytes", "Frames", "Ingestion"], libraries: ["CZlib"]),
         .tests(
@@ -157,11 +157,11 @@ let package = Package(
             on: [
                 "Bytes", "Frames", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "FeatureStore",
                 "Registry", "Training", "Platform", "Server",
-            ], libraries: nio + ["CZlib"]),
+            ], libraries: nio + ["CZlib", crypto]),
         .tests(
             "Command",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Platform", "Server", "Simulation",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Server", "Simulation",
                 "Command",
             ], libraries: [arguments]),
         // The examples in Swift beside the same in files.

@@ -78,9 +78,8 @@ martlet promote fraud --reason "the first model" | result
 
 step "The server starts; live payments are predicted over HTTP, each stored with its prediction."
 serve "$PORT"
-MARTLET_TOKEN=$(martlet token create --role engineer --name demo 2>/dev/null)
-export MARTLET_TOKEN
-martlet demo load --url "$url" --endpoint fraud --requests "$folder/live.ndjson" --count "$COUNT" --json > "$folder/load.json"
+token=$(martlet token create --role engineer --name demo 2>/dev/null)
+MARTLET_TOKEN=$token martlet demo load --url "$url" --endpoint fraud --requests "$folder/live.ndjson" --count "$COUNT" --json > "$folder/load.json"
 # The last members of that line are of the prediction with the highest output.
 prediction=$(sed 's/.*"highest"://' "$folder/load.json" | field prediction_id)
 awk -v n="$(field requests < "$folder/load.json")" -v p50="$(field p50_ms < "$folder/load.json")" -v p99="$(field p99_ms < "$folder/load.json")" \
@@ -92,7 +91,7 @@ martlet explain "$prediction" > "$folder/explanation.txt"
 
 step "The server is killed while it answers (kill -9), and started again."
 tail -n "+$((COUNT + 1))" "$folder/live.ndjson" > "$folder/more.ndjson"
-martlet demo load --url "$url" --endpoint fraud --requests "$folder/more.ndjson" > "$folder/cut.txt" 2>&1 &
+MARTLET_TOKEN=$token martlet demo load --url "$url" --endpoint fraud --requests "$folder/more.ndjson" > "$folder/cut.txt" 2>&1 &
 load=$!
 sleep 0.5
 kill -9 "$server"

@@ -2,7 +2,7 @@
 public struct AccessError: Error, Sendable {
     /// What kind of failure; the only part that tests and callers compare.
     public struct Code: Hashable, Sendable {
-        private enum Raw { case unauthenticated, tooManyAttempts, denied, invalid, notFound, unavailable }
+        private enum Raw { case unauthenticated, tooManyAttempts, denied, invalid, notFound, invalidSecret, noSecret, unavailable }
         private let raw: Raw
         private init(_ raw: Raw) { self.raw = raw }
 
@@ -16,6 +16,10 @@ public struct AccessError: Error, Sendable {
         public static let invalid = Self(.invalid)
         /// No such token.
         public static let notFound = Self(.notFound)
+        /// A secret's name or value that cannot be taken.
+        public static let invalidSecret = Self(.invalidSecret)
+        /// No such secret.
+        public static let noSecret = Self(.noSecret)
         /// The store of tokens cannot be read or written.
         public static let unavailable = Self(.unavailable)
     }
@@ -44,6 +48,10 @@ extension AccessError {
     static let unauthenticated = Self(
         .unauthenticated, "the request has no valid token",
         hint: "send a token as 'Authorization: Bearer …'; 'martlet token create' makes one")
+
+    static let unsigned = Self(
+        .unauthenticated, "the request has no valid signature",
+        hint: "sign its body with the pipeline's secret, as Standard Webhooks or GitHub do; a signed time may be five minutes off")
 
     static func tooManyAttempts(retryAfterSeconds: Int) -> Self {
         Self(
@@ -86,6 +94,32 @@ extension AccessError {
 
     static let noToken = Self(
         .notFound, "no token in force has that id", hint: "list them with 'martlet token list'")
+
+    static func noSecret(_ name: String) -> Self {
+        Self(
+            .noSecret, "no secret is named '\(name.prefix(64))'",
+            hint: "an administrator sets it with 'martlet secret set \(name.prefix(64))'")
+    }
+
+    static func invalidSecretName(_ name: String) -> Self {
+        Self(
+            .invalidSecret, "'\(name.prefix(64))' cannot name a secret",
+            hint: "a name is a letter, then letters, digits, '_' or '-', at most \(SecretTable.nameSize)")
+    }
+
+    static func invalidSecretSize(_ size: Int, limit: Int) -> Self {
+        Self(
+            .invalidSecret, size == 0 ? "the secret's value is empty" : "the secret's value has \(size) bytes; it may have \(limit)",
+            hint: size == 0 ? "give a value of at least one byte" : "keep what is large in a file, and its key as the secret")
+    }
+
+    static let secretWithZeroByte = Self(
+        .invalidSecret, "the secret's value has a zero byte, which no program can be given in its environment",
+        hint: "keep it in base 64")
+
+    static func tooManySecrets(limit: Int) -> Self {
+        Self(.invalidSecret, "there are \(limit) secrets, the most there may be", hint: "remove those that are no longer used")
+    }
 
     static func unavailable(_ cause: any Error) -> Self {
         Self(.unavailable, "the tokens cannot be looked up: \(cause)", cause: cause)

@@ -78,7 +78,7 @@ public struct Grant: Hashable, Sendable {
 /// What is acted upon: the server, a project, or a named thing in one.
 public struct Resource: Hashable, Sendable {
     public enum Kind: String, Sendable {
-        case server, project, stream, featureView, dataset, model, endpoint, prediction, pipeline
+        case server, project, stream, featureView, dataset, model, endpoint, prediction, pipeline, secret
     }
 
     public let kind: Kind

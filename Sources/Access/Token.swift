@@ -45,6 +45,8 @@ public struct IssuedToken: Sendable {
 enum TokenText {
     static let tokenPrefix = "martlet_"
     static let codePrefix = "setup_"
+    /// Of a token that holds while a task is under way.
+    static let passingPrefix = "martlet_task_"
     /// Letters and digits that a double click selects whole and that are not mistaken for one another.
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
     /// 256 bits at 5 bits a letter.

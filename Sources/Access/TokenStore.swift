@@ -52,7 +52,8 @@ public final class TokenStore: Sendable {
                     created BIGINT NOT NULL, created_by TEXT NOT NULL, expires BIGINT, revoked BIGINT);
                 CREATE TABLE access_setup_codes (
                     hash BLOB PRIMARY KEY, created BIGINT NOT NULL, expires BIGINT NOT NULL);
-                """)
+                """),
+        SecretTable.migration,
     ]
 
     /// An open transaction in which tokens may be changed.
@@ -171,6 +172,11 @@ public final class TokenStore: Sendable {
             cache.tokens[key] = known
         }
         return known
+    }
+
+    /// How a request whose signature is wrong is refused: as one whose token is, and within the same bound on failures.
+    public func refusal(ofSignatureFrom source: String) -> AccessError {
+        refusal(from: source, otherwise: .unsigned)
     }
 
     private func refusal(from source: String, otherwise: AccessError) -> AccessError {

@@ -66,6 +66,7 @@ extension ProjectPlan {
         switch trigger {
         case .stream(let name, let every): "every \(every) of \(name)"
         case .model(let name, let alias): "when \(name)@\(alias) moves"
+        case .webhook(let secret): "by a request signed with \(secret)"
         }
     }
 

@@ -86,6 +86,15 @@ extension Platform {
     private func refuseMissingPermissions(_ project: CheckedProject, of principal: Principal) throws {
         var errors: [DefinitionError] = []
         for pipeline in project.pipelines where pipeline.schedule != nil || !pipeline.triggers.isEmpty {
+            for needed in pipeline.triggerPermissions {
+                let resource = needed.resource(in: project.project.name)
+                guard (try? Guard().scope(for: principal, to: needed.permission, on: resource)) == nil else { continue }
+                errors.append(
+                    DefinitionError(
+                        .conflict, at: pipeline.place,
+                        "a trigger of pipeline '\(pipeline.name)' needs the permission \(needed.permission.rawValue), which '\(principal.name)' lacks",
+                        expected: needed.permission.rawValue, hint: "let somebody apply it who has it"))
+            }
             for needed in pipeline.permissions {
                 let resource = needed.required.resource(in: project.project.name)
                 guard (try? Guard().scope(for: principal, to: needed.required.permission, on: resource)) == nil else { continue }

@@ -66,8 +66,11 @@ public final class Platform: Sendable {
     let log: any EventLog
     let features: FeatureStore
     public let tokens: TokenStore
+    /// Of the programs of tasks that are under way, each with whose rights its run has.
+    let taskTokens: PassingTokens<RunActor>
     public let audit: AuditLog
     let deadLetters: DeadLetterTable
+    let secrets: SecretTable
     let releases = ReleaseTable()
     let versions = VersionTable()
     let partedWork = PartedWork()
@@ -146,8 +149,10 @@ public final class Platform: Sendable {
         self.log = log
         self.features = features
         tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
+        taskTokens = PassingTokens(hasher: vault.tokenHasher, random: world.random)
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
+        secrets = SecretTable(vault: vault)
         lateRecords = LateRecords(limit: limits.lateRecords, boundMilliseconds: limits.lateMilliseconds)
         current = Mutex(.nothing)
     }

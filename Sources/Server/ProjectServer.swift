@@ -70,7 +70,9 @@ public final class ProjectServer: Sendable {
         self.metrics = metrics
         let observer = ProjectObserver(metrics: metrics, audit: platform.audit, log: log)
         self.observer = observer
-        let authenticator = ProjectAuthenticator(tokens: platform.tokens, owner: .owner(named: settings.ownerName))
+        let authenticator = ProjectAuthenticator(
+            tokens: platform.tokens, owner: .owner(named: settings.ownerName),
+            taskHolder: { token throws(AccessError) in try platform.principal(presentingTaskToken: token) })
         let connections = ConnectionCount()
         var routes = APIRoutes(platform: platform, metrics: metrics, authenticator: authenticator)
         routes.connections = { connections.count }

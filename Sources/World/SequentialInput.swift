@@ -24,6 +24,9 @@ public final class SequentialInput: Sendable {
         return SequentialInput(FileDescriptor(number), name: "standard input")
     }
 
+    /// The system's number of what is read.
+    var number: Int32 { descriptor.number }
+
     private init(_ descriptor: FileDescriptor, name: String) {
         self.descriptor = descriptor
         self.name = name

@@ -24,12 +24,13 @@ struct GuardTests {
                 """,
             .operator: """
                 audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute models.promote \
-                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read server.read
+                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.use server.read
                 """,
             .admin: """
                 audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
                 events.correct events.read events.write execute features.read models.promote models.read models.train outcomes.write \
-                pipelines.approve pipelines.read pipelines.run predict predictions.read server.admin server.read tokens.manage
+                pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.manage secrets.use server.admin \
+                server.read tokens.manage
                 """,
         ]
         for role in Role.allCases {

@@ -6,7 +6,10 @@ enum ByteScan {
 
     static func account(_ number: Int) -> Int64 { 7_349_182_650_123_400_000 + Int64(number) * 7_919 }
 
-    private static let texts = ["zeltinger", "quux", "73491826501"].map { Data($0.utf8) }
+    /// The value of a secret.
+    static let secret = name(95)
+
+    private static let texts = ["zeltinger", "quux", "73491826501", Data(secret.utf8).base64EncodedString()].map { Data($0.utf8) }
 
     /// What of the identifiers a stretch of bytes contains.
     static func findings(in bytes: Data, accounts: Int = 100) -> [String] {
@@ -86,6 +89,15 @@ final class ByteScanProject {
 
             """, to: "models/good.yaml")
         try folder.write("endpoint: good\nmodel: good@champion\n", to: "endpoints/good.yaml")
+        try folder.write("""
+            pipeline: tells
+            tasks:
+              tell:
+                run: [sh, -c, 'echo "$SECRET"; printf %s "$SECRET" | base64; printf "{\\"it\\": \\"$SECRET\\"}" > "$MARTLET_RESULT"']
+                outputs: { it: string }
+                secrets: { SECRET: canary }
+
+            """, to: "pipelines/tells.yaml")
         try command.run(["apply"], in: folder.path)
         token = try command.token(for: folder.path)
         // Not below `.martlet`: the user's own files may hold what they like.
@@ -173,8 +185,28 @@ final class ByteScanProject {
         }
         _ = try client.ask("POST", "/api/v1/streams/visits/dead-letters/replay", Data("{}".utf8))
         _ = try client.ask("POST", "/api/v1/datasets", Data("{\"model\":\"good\"}".utf8))
+        try tellSecret(client)
         return (
             events["accepted"] as? Int ?? 0, events["rejected"] as? Int ?? 0, predictions.count, outcomes["accepted"] as? Int ?? 0)
+    }
+
+    /// Sets a secret, right and wrong, and has a program print it and give it as its result.
+    private func tellSecret(_ client: PlainHTTPClient) throws {
+        let value = ByteScan.secret
+        for body in ["{\"value\":\"\(value)\"}", "{\"\(value)\":1}", "{\"value\":[\"\(value)\"]}", "{\"value\":\"\(value)\\u0000\"}", value] {
+            _ = try client.ask("PUT", "/api/v1/secrets/canary", Data(body.utf8))
+        }
+        let asked = try client.ask("POST", "/api/v1/pipelines/tells/runs", Data("{}".utf8))
+        guard let run = try asked.object()["run"] as? String else { throw TestFailure(asked.text) }
+        while true {
+            let shown = try client.ask("GET", "/api/v1/pipeline-runs/\(run)")
+            let state = try shown.object()["state"] as? String
+            if state == "queued" || state == "running" { continue }
+            guard state == "failed", shown.text.contains("its result holds a secret") else { throw TestFailure(shown.text) }
+            break
+        }
+        let log = try client.ask("GET", "/api/v1/pipeline-runs/\(run)/tasks/tell/log").text
+        guard log.hasPrefix("***\n***\n") else { throw TestFailure("the log is: \(log)") }
     }
 
     /// What the data folder and all that was printed contain.

@@ -27,6 +27,7 @@ struct PipelineReadingTests {
           load:
             run: [./load.sh, "--day=${parameters.day}", "${interval.start}", "$${HOME}"]
             env: { LEVEL: "${parameters.rows}" }
+            secrets: { DB_PASSWORD: warehouse, DB_AGAIN: warehouse, KEY: mail-key_2 }
             folder: jobs/load
             limits: { cpu: 10m, memory: 2GB, output: 1MB, file_size: 4GiB, processes: 64 }
             skip_codes: [99]
@@ -103,6 +104,7 @@ struct PipelineReadingTests {
         #expect(
             try work.arguments(in: scope) == ["./load.sh", "--day=2024-05-01; rm -rf /", "1970-01-01T00:00:00Z", "${HOME}"])
         #expect(try work.environment(in: scope) == ["LEVEL": "7"])
+        #expect(work.secrets == ["DB_PASSWORD": "warehouse", "DB_AGAIN": "warehouse", "KEY": "mail-key_2"])
         #expect(work.folder == "jobs/load")
         #expect(work.limits.cpu == .minutes(10) && work.limits.memory == 2_000_000_000 && work.limits.output == 1_000_000)
         #expect(work.limits.fileSize == 4 << 30 && work.limits.processes == 64)
@@ -214,7 +216,8 @@ struct PipelineReadingTests {
         let needed = pipeline.permissions.map { "\($0.task): \($0.required.permission.rawValue) on \($0.required.resource(in: "shop"))" }
         #expect(
             needed == [
-                "load: execute on project:shop", "take: events.write on stream:shop/orders", "prepare.set: datasets.build on project:shop",
+                "load: execute on project:shop", "load: secrets.use on secret:shop/mail-key_2", "load: secrets.use on secret:shop/warehouse",
+                "take: events.write on stream:shop/orders", "prepare.set: datasets.build on project:shop",
                 "train: models.train on model:shop/returns", "deploy: models.promote on model:shop/returns",
                 "ask: predict on endpoint:shop/returns", "sort: predict on endpoint:shop/topics",
                 "score: predict on endpoint:shop/returns", "next: pipelines.run on pipeline:shop/other", "tell: execute on project:shop",

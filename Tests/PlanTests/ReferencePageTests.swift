@@ -105,7 +105,7 @@ struct ReferencePageTests {
             doc: all there is
             schedule: { cron: "@daily", time_zone: UTC, start: 2026-01-01, end: 2027-01-01 }
             catchup: true
-            triggers: [{ stream: orders, every: 1d }, { model: m@champion }]
+            triggers: [{ stream: orders, every: 1d }, { model: m@champion }, { webhook: github }]
             parameters: { day: { type: string, default: today, doc: which } }
             max_active_runs: 1
             max_active_tasks: 2
@@ -117,6 +117,7 @@ struct ReferencePageTests {
               run:
                 run: [./a, "${parameters.day}"]
                 env: { A: b }
+                secrets: { DB_PASSWORD: warehouse }
                 folder: jobs
                 limits: { cpu: 1m, memory: 1GB, output: 1MB, file_size: 1GB, processes: 4 }
                 skip_codes: [3]

@@ -67,6 +67,8 @@ struct RouteWalkTests {
             let answer = await project.send(route.method, target(route), route.input == nil ? "" : "[1", token: token)
             switch route.access {
             case .open: #expect(answer.status != 403, "\(route.name)")
+            // A token is no signature.
+            case .signed: #expect(answer.status == 401, "\(route.name)")
             case .needs(let permission, _):
                 let may = role.permissions.contains(permission)
                 #expect((answer.status == 403) == !may, "\(route.name): \(answer.status)")
@@ -123,7 +125,9 @@ struct RouteWalkTests {
             let operation = try #require(document["paths"]?[route.pattern.text]?[route.method.rawValue.lowercased()], "\(route.name)")
             #expect(operation["operationId"]?.string == route.name)
             #expect(operation["responses"]?["200"]?["content"] != nil, "\(route.name) says what it answers")
-            if case .needs(let permission, _) = route.access {
+            switch route.access {
+            case .open: #expect(operation["security"] == [])
+            case .needs(let permission, _), .signed(let permission, _):
                 #expect(operation["x-permission"]?.string == permission.rawValue)
             }
             if case .none = route.body {} else { #expect(operation["requestBody"] != nil, "\(route.name) says what it takes") }

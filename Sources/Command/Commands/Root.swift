@@ -13,7 +13,8 @@ struct Root: AsyncParsableCommand {
             \(ExitStatus.help)
 
             ENVIRONMENT:
-              MARTLET_TOKEN  the token that 'martlet demo load' sends; other commands act as the folder's owner
+              MARTLET_TOKEN  the token that commands act under; without one they act as the folder's owner. A program that a
+                             pipeline's task runs is given one with the rights of the run
               NO_COLOR       no colours
             """,
         subcommands: [],
@@ -23,7 +24,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(name: "MODELS", subcommands: [Train.self, Runs.self, Models.self, Promote.self, Rollback.self]),
             CommandGroup(name: "PREDICTIONS", subcommands: [Predict.self, Explain.self, Replay.self, Outcome.self]),
             CommandGroup(name: "PIPELINES", subcommands: [Pipelines.self, Lineage.self]),
-            CommandGroup(name: "OPERATION", subcommands: [Audit.self, Doctor.self, TokenCommand.self, Demo.self]),
+            CommandGroup(name: "OPERATION", subcommands: [Audit.self, Doctor.self, TokenCommand.self, SecretCommand.self, Demo.self]),
         ])
 
     /// Parses, runs and ends with the exit code that the failure, if any, asks for.

@@ -16,7 +16,7 @@ struct TokenCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a token and print it; it is shown this once.",
             discussion: """
-                Programs send it as 'Authorization: Bearer TOKEN'; 'martlet demo load' takes it from MARTLET_TOKEN.
+                Programs send it as 'Authorization: Bearer TOKEN'; commands take it from MARTLET_TOKEN.
 
                 ROLES: \(Role.allCases.map(\.rawValue).joined(separator: ", "))
                 """)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MartletAccess
 import MartletBytes
 import MartletServer
 import MartletWorld
@@ -39,7 +40,7 @@ extension Demo {
                 guard let address = ServerAddress(url) else { throw CommandFailure("usage", "'\(url)' is no address", status: .usage) }
                 let bodies = Array(try Self.lines(requests).prefix(count ?? .max))
                 guard !bodies.isEmpty else { throw CommandFailure("no_requests", "'\(requests)' holds no request") }
-                let token = Environment.value("MARTLET_TOKEN").flatMap { $0.isEmpty ? nil : $0 }
+                let token = Session.givenToken?.revealed
                 let client = try await KeepAliveClient.connect(host: address.host, port: address.port, token: token)
                 defer { client.close() }
                 let target = Ask(.post, "endpoints", endpoint, "predict").target

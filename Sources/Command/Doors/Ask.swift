@@ -1,3 +1,4 @@
+import MartletAccess
 import MartletBytes
 import MartletServer
 
@@ -37,9 +38,11 @@ struct Ask {
         return query.isEmpty ? path : path + "?" + query
     }
 
-    /// The request, as one of the folder's owner.
-    var request: Request {
-        Request(method: method, segments: path, query: query, headers: Headers(headers), body: body, peer: .owner)
+    /// The request, as one of the folder's owner, or of a token's holder.
+    func request(token: Secret?) -> Request {
+        var headers = headers
+        if let token { headers.append(("authorization", "Bearer " + token.revealed)) }
+        return Request(method: method, segments: path, query: query, headers: Headers(headers), body: body, peer: .owner)
     }
 
     /// Percent-encodes everything but RFC 3986's unreserved characters.

@@ -1,11 +1,21 @@
+import MartletAccess
 import MartletBytes
 import MartletServer
+import MartletWorld
 
 /// A command at work: the door it goes through, and where its words go.
 struct Session {
     let console: Console
     let door: any Door
     let isJSON: Bool
+    /// Whose rights it has; nil for the folder's owner.
+    var token: Secret?
+
+    /// The variable that holds the token.
+    static let tokenVariable = "MARTLET_TOKEN"
+
+    /// The token of the environment; an empty one is none.
+    static var givenToken: Secret? { Environment.value(tokenVariable).flatMap { $0.isEmpty ? nil : Secret($0) } }
 
     /// Opens the project's door, works, and closes it.
     ///
@@ -15,7 +25,7 @@ struct Session {
         try await Session.reporting(isJSON: options.json, to: console) {
             let door = try await ProjectFolder(options.project).openDoor()
             do {
-                try await work(Session(console: console, door: door, isJSON: options.json))
+                try await work(Session(console: console, door: door, isJSON: options.json, token: givenToken))
             } catch {
                 try? await door.close()
                 throw error
@@ -37,7 +47,7 @@ struct Session {
 
     /// Asks, and gives the answer as it came.
     func response(_ ask: Ask) async throws -> Response {
-        let response = try await door.send(ask.request, target: ask.target)
+        let response = try await door.send(ask.request(token: token), target: ask.target)
         guard (200..<300).contains(response.status) else {
             throw CommandFailure(status: response.status, answer: try? JSONValue(parsing: response.body, lengthLimit: 64 << 20))
         }

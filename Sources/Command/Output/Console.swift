@@ -50,6 +50,11 @@ struct Console {
         try? diagnostics.write(Array(text.utf8) + [0x0A])
     }
 
+    /// Prints a question, after which something is typed on its line.
+    func prompt(_ text: String) {
+        try? diagnostics.write(Array(text.utf8))
+    }
+
     /// The columns of the terminal that the answer goes to; nil where it goes elsewhere.
     var columns: Int? { output.columns }
 

@@ -1,3 +1,4 @@
+import MartletAccess
 public import MartletDefinitions
 import MartletExpressions
 import MartletFrames
@@ -45,6 +46,7 @@ extension PipelineTrigger {
         switch self {
         case .stream(let name, let every): .map(["stream": .text(name), "every": .span(every)])
         case .model(let name, let alias): .map(["model": .text(name), "alias": .text(alias)])
+        case .webhook(let secret): .map(["webhook": .text(secret)])
         }
     }
 }
@@ -88,6 +90,13 @@ extension PipelineDefinition {
         public let task: String
         public let place: SourcePlace
         public let required: RequiredPermission
+    }
+
+    /// What whoever applies it must be allowed to do for what starts it.
+    public var triggerPermissions: [RequiredPermission] {
+        triggers.compactMap { trigger in
+            if case .webhook(let secret) = trigger { RequiredPermission(.secretsUse, on: .secret, named: secret) } else { nil }
+        }
     }
 
     /// Every permission that its tasks need, in their order.

@@ -58,11 +58,12 @@ extension PipelineDefinition {
         ])
 
     static let triggerKeys = KeyTable(
-        "a trigger", "One of `stream` and `model`.",
+        "a trigger", "One of `stream`, `model` and `webhook`.",
         keys: [
             .optional("stream", "name", "A run for each interval of the stream, once its newest event is late enough for the interval to be whole."),
             .optional("every", "span", standard: "must be there with `stream`", "How long the intervals of a stream are."),
             .optional("model", "`name@alias`", "When the alias names another version; a name alone means `@champion`."),
+            .optional("webhook", "name of a secret", "A request to `/api/v1/pipelines/NAME/webhook` that is signed with the secret."),
         ])
 
     static let parameterKeys = KeyTable(

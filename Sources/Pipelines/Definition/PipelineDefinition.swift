@@ -10,7 +10,7 @@ public struct PipelineDefinition: Definition {
     public let schedule: PipelineSchedule?
     /// What its calendar functions and times of day use.
     public let timeZone: TimeZoneTable
-    /// Data that starts it.
+    /// Data and events that start it.
     public let triggers: [PipelineTrigger]
     public let parameters: [PipelineParameter]
     /// Runs under way at a time; more wait.
@@ -79,10 +79,12 @@ public struct PipelineParameter: Hashable, Sendable {
     }
 }
 
-/// Data that starts a run.
+/// Data or an event that starts a run.
 public enum PipelineTrigger: Hashable, Sendable {
     /// Each interval of a length, once the newest event of a stream is later than its end by the stream's lateness.
     case stream(String, every: Timestamp.Span)
     /// A model's alias names another version.
     case model(String, alias: String)
+    /// A request that is signed with a secret.
+    case webhook(secret: String)
 }

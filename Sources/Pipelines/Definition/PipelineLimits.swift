@@ -14,6 +14,8 @@ enum PipelineLimits {
     static let textBytes = 1 << 16
     /// Of an `env`, `outputs` or `inputs`.
     static let entries = 1_000
+    /// Of one task.
+    static let secrets = 100
     /// Names among which the nearest to an unknown one is looked for.
     static let choices = 500
 }

@@ -114,13 +114,13 @@ struct TriggerReader {
     private func trigger(_ node: LocatedNode) -> PipelineTrigger? {
         let subject = "a trigger of \(title)"
         guard var map = MapReader(node, PipelineDefinition.triggerKeys, title: subject, errors: errors) else { return nil }
-        let kinds = ["stream", "model"].filter { map.has($0) }
+        let kinds = ["stream", "model", "webhook"].filter { map.has($0) }
         guard kinds.count == 1 else {
             errors.add(
                 kinds.isEmpty ? .missingKey : .conflict, at: node.place,
                 kinds.isEmpty
                     ? "\(subject) does not say what starts it" : "\(subject) has \(kinds.map { "'\($0)'" }.joined(separator: " and "))",
-                hint: kinds.isEmpty ? "one of: stream, model" : "write a trigger for each")
+                hint: kinds.isEmpty ? "one of: stream, model, webhook" : "write a trigger for each")
             return nil
         }
         var trigger: PipelineTrigger?
@@ -133,8 +133,10 @@ struct TriggerReader {
             if let name, surroundings.check("stream", name, within: " in \(subject)", errors: errors), let every {
                 trigger = .stream(name.value, every: every.value)
             }
-        default:
+        case "model":
             if let text = map.text("model") { trigger = model(text, subject) }
+        default:
+            if let text = map.text("webhook") { trigger = SecretName.check(text, errors).map { .webhook(secret: $0) } }
         }
         map.finish()
         return trigger

@@ -134,13 +134,13 @@ extension TaskReader {
     }
 
     /// A map from names to whatever stands there, bounded.
-    package func entries(_ node: LocatedNode, key: String) -> [LocatedNode.Entry] {
+    package func entries(_ node: LocatedNode, key: String, limit: Int = PipelineLimits.entries) -> [LocatedNode.Entry] {
         guard case .map(let entries) = node.content, !entries.isEmpty else {
             values(key).wrong(node, expected: "a map of at least one key")
             return []
         }
-        guard entries.count <= PipelineLimits.entries else {
-            errors.add(.tooLarge, at: node.place, "\(subject(key)) has \(entries.count) keys; it may have \(PipelineLimits.entries)")
+        guard entries.count <= limit else {
+            errors.add(.tooLarge, at: node.place, "\(subject(key)) has \(entries.count) keys; it may have \(limit)")
             return []
         }
         return entries

@@ -10,6 +10,9 @@ extension RunWork {
             """,
         keys: [
             .optional("env", "map of texts", "Set in the program's environment, which is empty but for a few names."),
+            .optional(
+                "secrets", "map from variables to names of secrets",
+                "Set in its environment, each from the secret of that name as it is when the attempt starts. What it prints of them is masked."),
             .optional("folder", "path", standard: "the project's folder", "Where it starts, below the project's folder."),
             .optional("limits", "map", standard: "those of the server", "Bounds on the program and its children."),
             .optional("skip_codes", "list of whole numbers", "Exit codes that mean: there was nothing to do, the task is skipped."),
@@ -51,6 +54,7 @@ extension RunWork {
                 hint: words.map { "write [\($0.split(separator: " ").joined(separator: ", ").shortened(to: 60))], or for a shell [sh, -c, \"…\"]" })
         }
         let environment = environment(&task)
+        let secrets = secrets(&task, beside: environment)
         let folder = task.path("folder")
         if let folder, folder.text.literal == nil {
             errors.add(.wrongValue, at: task.map.keyPlace("folder"), "\(task.subject("folder")) must be the same in every run")
@@ -72,7 +76,7 @@ extension RunWork {
         let grace = task.map.span("grace")?.value ?? .seconds(10)
         guard errors.count == before else { return nil }
         return RunWork(
-            arguments: arguments, environment: environment, folder: folder?.text.literal, limits: limits,
+            arguments: arguments, environment: environment, secrets: secrets, folder: folder?.text.literal, limits: limits,
             skipCodes: skipCodes, retryCodes: retryCodes, outputs: outputs, inputs: inputs, grace: grace)
     }
 
@@ -83,6 +87,22 @@ extension RunWork {
         guard let node = task.map.node("env") else { return result }
         for entry in task.entries(node, key: "env") where isVariable(entry, key: "env", task) {
             result[entry.key] = task.text(entry.value, "'\(entry.key)' in \(task.subject("env"))")
+        }
+        return result
+    }
+
+    private static func secrets(_ task: inout TaskReader, beside environment: [String: TaskText]) -> [String: String] {
+        var result: [String: String] = [:]
+        guard let node = task.map.node("secrets") else { return result }
+        for entry in task.entries(node, key: "secrets", limit: PipelineLimits.secrets) where isVariable(entry, key: "secrets", task) {
+            if environment[entry.key] != nil {
+                task.errors.add(
+                    .conflict, at: entry.keyPlace, "'\(entry.key)' stands in 'env' and in 'secrets' of \(task.title)", found: entry.key,
+                    hint: "keep one of them")
+                continue
+            }
+            let name = NodeValues(task.errors, "'\(entry.key)' in \(task.subject("secrets"))").text(entry.value)
+            result[entry.key] = name.flatMap { SecretName.check($0, task.errors) }
         }
         return result
     }

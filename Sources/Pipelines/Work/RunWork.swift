@@ -23,6 +23,8 @@ public struct RunWork: TaskWork {
     public let arguments: [TaskText]
     /// Set besides what every program is given.
     public let environment: [String: TaskText]
+    /// The secrets that it is given, by the variable of its environment.
+    public let secrets: [String: String]
     /// Where it starts, below the project's folder; nil for that folder.
     public let folder: String?
     public let limits: Limits
@@ -37,7 +39,9 @@ public struct RunWork: TaskWork {
     /// How long it is given to end by itself before it is killed.
     public let grace: Timestamp.Span
 
-    public var permissions: [RequiredPermission] { [RequiredPermission(.execute)] }
+    public var permissions: [RequiredPermission] {
+        [RequiredPermission(.execute)] + Set(secrets.values).sorted().map { RequiredPermission(.secretsUse, on: .secret, named: $0) }
+    }
 
     /// The arguments in a scope, the program first.
     ///
@@ -66,6 +70,7 @@ public struct RunWork: TaskWork {
         .map([
             "arguments": .list(arguments.map(\.canonical)),
             "env": .map(environment.map { ($0.key, $0.value.canonical) }),
+            "secrets": .map(secrets.map { ($0.key, .text($0.value)) }),
             "folder": .optional(folder),
             "limits": .map([
                 "cpu": .optional(limits.cpu), "memory": RunWork.integer(limits.memory), "output": RunWork.integer(limits.output),

@@ -173,7 +173,8 @@ extension Platform {
     ///   - interval: nil for the newest that has ended, where its runs are about intervals.
     ///   - key: a request with the same key again gives the same run.
     public func runPipeline(
-        _ name: String, parameters: JSONValue?, interval: DataInterval?, key: String?, note: String?, requestID: String?, scope: Scope
+        _ name: String, parameters: JSONValue?, interval: DataInterval?, key: String?, note: String?, cause: RunCause = .manual,
+        requestID: String?, scope: Scope
     ) async throws -> JSONValue {
         try scope.require(.pipelinesRun, on: resource(.pipeline, name))
         let definition = try definition(name)
@@ -188,10 +189,10 @@ extension Platform {
                 hint: "give its start and end")
         }
         _ = try working()
-        try record("pipelines.run", scope, requestID, ["pipeline": .text(name), "key": .text(key ?? "")])
+        try record("pipelines.run", scope, requestID, ["pipeline": .text(name), "key": .text(key ?? ""), "cause": .text(cause.rawValue)])
         let id = try await request(
             Scheduler.Request(
-                name, cause: .manual, actor: RunActor(scope.principal), parameters: values, interval: interval, requestKey: key, note: note))
+                name, cause: cause, actor: RunActor(scope.principal), parameters: values, interval: interval, requestKey: key, note: note))
         return try storedRun(id).json
     }
 

@@ -1,3 +1,4 @@
+import MartletAccess
 import MartletBytes
 import MartletDefinitions
 import MartletExpressions
@@ -13,7 +14,11 @@ extension Platform {
     static let programMark = "MARTLET_PROGRAMS_OF"
 
     /// What a program is started with.
-    func launch(_ work: RunWork, _ context: TaskContext, resultPath: String?) throws -> ProgramLaunch {
+    ///
+    /// - Parameter token: what its calls of this program act under.
+    func launch(
+        _ work: RunWork, _ context: TaskContext, _ secrets: TaskSecrets, token: Secret, resultPath: String?
+    ) throws -> ProgramLaunch {
         guard let root = projectFiles.absolutePath(.root) else { throw TaskFailure(reason: "programs need a project on a disk") }
         let start = context.start
         var environment = [
@@ -29,7 +34,9 @@ extension Platform {
             environment["MARTLET_INTERVAL_END"] = "\(interval.end)"
         }
         if let resultPath { environment["MARTLET_RESULT"] = resultPath }
+        environment["MARTLET_TOKEN"] = token.revealed
         for (name, text) in try work.environment(in: context.scope) { environment[name] = text }
+        for (name, secret) in secrets.values { environment[name] = secret.revealed }
         var limits = ProgramLimits()
         limits.cpuSeconds = work.limits.cpu.map { Int(($0.microseconds + 999_999) / 1_000_000) }
         limits.memoryBytes = work.limits.memory.map { Int(clamping: $0) }
@@ -45,14 +52,17 @@ extension Platform {
     /// The most bytes that an attempt's log has unless the task says otherwise.
     static let taskLogBytes = 16 << 20
 
-    /// The key under which a program's result may be taken again: code, parameters and inputs.
+    /// The key under which a program's result may be taken again: code, parameters, inputs and the versions of secrets.
     ///
     /// - Parameter inputs: the files that the task names, with their hashes.
-    func cacheKey(_ work: RunWork, _ context: TaskContext, inputs: [(path: String, hash: String?)]) throws -> String {
+    func cacheKey(
+        _ work: RunWork, _ context: TaskContext, inputs: [(path: String, hash: String?)], _ secrets: TaskSecrets
+    ) throws -> String {
         var parts: [CanonicalValue] = [
             .text(context.start.facts.pipeline), .text(context.start.address.task), work.canonical,
             .texts(try work.arguments(in: withHashes(context))),
             .map(try work.environment(in: withHashes(context)).map { ($0.key, .text($0.value)) }),
+            .map(secrets.versions.map { ($0.key, .integer($0.value)) }),
         ]
         for input in inputs {
             guard let hash = input.hash else { throw TaskFailure(reason: "there is no file '\(input.path)'", isRetryable: true) }
@@ -79,7 +89,9 @@ extension Platform {
     }
 
     /// What a program wrote as its result, in the types that the task declares.
-    func result(of work: RunWork, at path: RelativePath, _ context: TaskContext) throws -> [String: TaskValue] {
+    ///
+    /// A result that holds a secret is refused, since results are stored and shown.
+    func result(of work: RunWork, at path: RelativePath, _ context: TaskContext, _ mask: SecretMask) throws -> [String: TaskValue] {
         guard !work.outputs.isEmpty else { return [:] }
         let limit = 1 << 20
         let bytes: [UInt8]
@@ -92,10 +104,14 @@ extension Platform {
         guard bytes.count <= limit else {
             throw TaskFailure(reason: "its result has more than \(limit) bytes; pass what is large as a file")
         }
+        // Before anything of it is told.
+        if mask.finds(in: bytes) { throw TaskFailure.secretInResult }
         let json: JSONValue
         do throws(JSONError) { json = try JSONValue(parsing: bytes, lengthLimit: limit) } catch {
             throw TaskFailure(reason: "its result is not JSON: \(error)")
         }
+        // What was written with escapes is known only now.
+        if json.holdsSecret(mask) { throw TaskFailure.secretInResult }
         guard let object = json.object else { throw TaskFailure(reason: "its result is \(json.kind) where an object is expected") }
         if let unknown = object.keys.first(where: { key in !work.outputs.contains { $0.name == key } }) {
             throw TaskFailure(reason: "its result has '\(unknown.prefix(60))', which the task does not declare; it declares " + names(work.outputs))
@@ -105,7 +121,7 @@ extension Platform {
             guard let value = object[output.name], !value.isNull else {
                 throw TaskFailure(reason: "its result lacks '\(output.name)'")
             }
-            let made = try taskValue(value, output, work)
+            let made = try taskValue(value, output, work, mask)
             if let path = value.string { context.made(file: Self.path(path, in: work), made) }
             result[output.name] = made
         }
@@ -114,7 +130,7 @@ extension Platform {
 
     private func names(_ outputs: [TaskOutput]) -> String { outputs.map { "'\($0.name)'" }.joined(separator: ", ") }
 
-    private func taskValue(_ json: JSONValue, _ output: TaskOutput, _ work: RunWork) throws -> TaskValue {
+    private func taskValue(_ json: JSONValue, _ output: TaskOutput, _ work: RunWork, _ mask: SecretMask) throws -> TaskValue {
         func scalar(_ json: JSONValue, _ type: ValueType) throws -> Value {
             let value: Value? =
                 switch type {
@@ -145,12 +161,14 @@ extension Platform {
             }
             let reader = try projectFile(Self.path(text, in: work))
             let count = Mutex(0)
+            var state: Int32 = 0
             let hash = try blobs.put(pieces: {
                 let piece = try reader.next()
                 let total = count.withLock { count in
                     count += piece?.count ?? 0
                     return count
                 }
+                if let piece, mask.finds(in: piece, from: &state) { throw TaskFailure.secret(inFile: text) }
                 guard total <= Self.taskFileBytes else { throw TaskFailure(reason: "the file '\(text)' has more than \(Self.taskFileBytes) bytes") }
                 return piece
             })
@@ -175,5 +193,27 @@ extension Platform {
         }
         let limit = exit.passedLimit.map { $0 == .cpu ? ": it used the processor time that it may" : ": a file passed the size that it may have" } ?? ""
         return .failed(reason: what + limit)
+    }
+}
+
+extension JSONValue {
+    /// Whether a name or a text in it holds a secret.
+    fileprivate func holdsSecret(_ mask: SecretMask) -> Bool {
+        switch self {
+        case .string(let text): mask.finds(in: Array(text.utf8))
+        case .array(let values): values.contains { $0.holdsSecret(mask) }
+        case .object(let object):
+            object.members.contains { mask.finds(in: Array($0.key.utf8)) || $0.value.holdsSecret(mask) }
+        case .null, .bool, .int64, .float64: false
+        }
+    }
+}
+
+extension TaskFailure {
+    fileprivate static let secretInResult = TaskFailure(
+        reason: "its result holds a secret that it was given; results are stored and shown, so it is not kept")
+
+    fileprivate static func secret(inFile name: String) -> TaskFailure {
+        TaskFailure(reason: "the file '\(name)' of its result holds a secret that it was given; such a file is not kept")
     }
 }

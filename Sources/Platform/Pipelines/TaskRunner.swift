@@ -123,9 +123,10 @@ final class TaskRunner: TaskExecutor {
             throw TaskFailure(reason: "this server starts no programs: it was started with --no-exec")
         }
         let inputs = try platform.inputs(of: work, context)
+        let secrets = try platform.secrets(of: work, context)
         var cacheKey: String?
         if let age = context.start.task.cache {
-            let key = try platform.cacheKey(work, context, inputs: inputs)
+            let key = try platform.cacheKey(work, context, inputs: inputs, secrets)
             cacheKey = key
             let since = platform.world.clock.now() - age
             if let result = try platform.database.read({ try PipelineTables().cached(key, since: since, $0) }) {
@@ -133,15 +134,47 @@ final class TaskRunner: TaskExecutor {
                 return .cached(result)
             }
         }
+        let token = platform.taskTokens.issue(to: context.start.facts.actor)
+        defer { platform.taskTokens.revoke(token) }
+        let mask = SecretMask(secrets.values.values + [token])
+        do {
+            let launch = Launch(work: work, context: context, secrets: secrets, token: token, mask: mask, cacheKey: cacheKey)
+            return try await self.run(launch, name, platform).masked(by: mask)
+        } catch {
+            let stopped = state.withLock { $0.attempts[name]?.stopReason }
+            context.log.write(mask.masked("\(error)\n"))
+            return Self.failure(error, stopped: stopped).masked(by: mask)
+        }
+    }
+
+    /// A program that is about to be started.
+    private struct Launch {
+        var work: RunWork
+        var context: TaskContext
+        var secrets: TaskSecrets
+        /// What its calls of this program act under.
+        var token: Secret
+        /// Knows the secrets and the token.
+        var mask: SecretMask
+        /// Nil if the result is not to be taken again.
+        var cacheKey: String?
+    }
+
+    private func run(_ start: Launch, _ name: AttemptName, _ platform: Platform) async throws -> AttemptOutcome {
+        let (work, context) = (start.work, start.context)
         var resultPath: RelativePath?
         if !work.outputs.isEmpty { resultPath = try platform.workFolder(of: context.start) / "result.json" }
-        let launch = try platform.launch(work, context, resultPath: resultPath.flatMap { platform.world.files.absolutePath($0) })
+        let launch = try platform.launch(
+            work, context, start.secrets, token: start.token, resultPath: resultPath.flatMap { platform.world.files.absolutePath($0) })
+        let output = MaskedOutput(start.mask)
         let exit = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProgramExit, any Error>) in
             do throws(ProgramError) {
                 let program = try platform.world.programs.start(launch) { event in
                     switch event {
-                    case .output(_, let bytes): context.log.write(bytes)
-                    case .ended(let exit): continuation.resume(returning: exit)
+                    case .output(let stream, let bytes): context.log.write(output.take(bytes, from: stream))
+                    case .ended(let exit):
+                        context.log.write(output.finish(isCut: exit.droppedOutputBytes > 0))
+                        continuation.resume(returning: exit)
                     }
                 }
                 let isStopped = state.withLock { state in
@@ -157,9 +190,9 @@ final class TaskRunner: TaskExecutor {
         if exit.droppedOutputBytes > 0 { context.log.write("\n… \(exit.droppedOutputBytes) bytes of output were left out\n") }
         let stopped = state.withLock { $0.attempts[name]?.stopReason }
         if let outcome = Platform.outcome(exit, work, stopped: stopped) { return outcome }
-        let result = try resultPath.map { try platform.result(of: work, at: $0, context) } ?? [:]
+        let result = try resultPath.map { try platform.result(of: work, at: $0, context, start.mask) } ?? [:]
         context.made(filesOf: result)
-        return .succeeded(result, cacheKey: cacheKey)
+        return .succeeded(result, cacheKey: start.cacheKey)
     }
 
     // MARK: - Waiting

@@ -33,6 +33,20 @@ extension APIRoutes {
                     .init("key", .string, isRequired: false), .init("note", .string, isRequired: false),
                 ]),
                 output: .object(Self.runMembers), handler: .asynchronous(runPipeline)),
+            Route(
+                "pipelines.webhook", .post, "/api/v1/pipelines/{pipeline}/webhook",
+                "Starts a run for whoever signs the request with a secret that the pipeline names; a delivery that comes again gives its run.",
+                access: .signed(.pipelinesRun, on: .thing(.pipeline)), body: .collected(limit: limits.requestBytes),
+                audit: .recordedByOperation, input: .any, output: .object([.init("run", .string), .init("pipeline", .string)]),
+                handler: .asynchronous { [platform] call in
+                    let request = call.request
+                    let signature = WebhookSignature(body: call.bytes) { name in
+                        request.headers.count(of: name) == 1 ? request.headers[name] : nil
+                    }
+                    let run = try await platform.startByWebhook(
+                        call.parameter(0), signature, body: call.bytes, from: request.source, requestID: call.requestID)
+                    return .json(["run": run["run"] ?? .null, "pipeline": run["pipeline"] ?? .null])
+                }),
             pausing("pipelines.pause", true, "Keeps a pipeline from starting anything; what is under way goes on."),
             pausing("pipelines.resume", false, "Lets a paused pipeline go on."),
             Route(

@@ -18,7 +18,7 @@ extension APIRoutes {
                 handler: .asynchronous { [platform] call in
                     let code = Secret(try call.json()["code"]?.string ?? "")
                     let issued = try platform.exchangeSetupCode(
-                        code, lifetime: Self.sessionLifetime, from: Self.source(call.request), requestID: call.requestID)
+                        code, lifetime: Self.sessionLifetime, from: call.request.source, requestID: call.requestID)
                     return Self.opened(issued.secret, answering: ["token": .string(issued.secret.revealed)])
                 }),
             Route(
@@ -27,7 +27,7 @@ extension APIRoutes {
                 output: .object([.init("name", .string)]),
                 handler: .asynchronous { [platform] call in
                     let token = Secret(try call.json()["token"]?.string ?? "")
-                    let principal = try platform.tokens.principal(presenting: token, from: Self.source(call.request))
+                    let principal = try platform.tokens.principal(presenting: token, from: call.request.source)
                     return Self.opened(token, answering: ["name": .string(principal.name)])
                 }),
             Route(
@@ -50,9 +50,5 @@ extension APIRoutes {
 
     private static func cookie(_ value: String, seconds: Int64) -> String {
         "\(ProjectAuthenticator.sessionCookie)=\(value); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
-    }
-
-    private static func source(_ request: Request) -> String {
-        if case .network(let address) = request.peer { address } else { "owner" }
     }
 }

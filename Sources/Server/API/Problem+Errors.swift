@@ -80,6 +80,8 @@ extension Problem {
             case .tooManyAttempts: (429, "too_many_attempts")
             case .denied: (403, "denied")
             case .notFound: (404, "token_not_found")
+            case .noSecret: (404, "not_found")
+            case .invalidSecret: (400, "invalid")
             case .unavailable: (503, "access_unavailable")
             default: (400, "invalid_token_request")
             }

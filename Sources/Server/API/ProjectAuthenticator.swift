@@ -1,4 +1,5 @@
 import MartletAccess
+import MartletBytes
 
 /// Knows callers by where they come from, their token, or their browser's session.
 struct ProjectAuthenticator: Authenticator {
@@ -8,21 +9,33 @@ struct ProjectAuthenticator: Authenticator {
 
     private let tokens: TokenStore
     private let owner: Principal
+    private let holder: TaskHolder
 
-    init(tokens: TokenStore, owner: Principal) {
+    /// Who the program of a task acts as; nil for a token of no task that is under way.
+    typealias TaskHolder = @Sendable (_ token: Secret) throws(AccessError) -> Principal?
+
+    init(tokens: TokenStore, owner: Principal, taskHolder: @escaping TaskHolder = { _ throws(AccessError) in nil }) {
         self.tokens = tokens
         self.owner = owner
+        holder = taskHolder
     }
 
+    /// The owner of the folder may act as somebody else by a token, as the programs of tasks do; a wrong one makes nobody the owner.
     func principal(of request: Request) throws(AccessError) -> Principal {
-        guard case .network(let address) = request.peer else { return owner }
-        return try tokens.principal(presenting: presented(request), from: address)
+        let token: Secret?
+        switch request.peer {
+        case .network: token = presented(request)
+        case .owner:
+            guard let header = request.headers["authorization"] else { return owner }
+            token = Self.token(in: header)
+        }
+        if let token, let principal = try holder(token) { return principal }
+        return try tokens.principal(presenting: token, from: request.source)
     }
 
     /// The principal of a browser's session, for pages that look otherwise without one; nil if there is none.
     func session(of request: Request) throws(AccessError) -> Principal? {
-        guard case .network = request.peer else { return owner }
-        guard presented(request) != nil else { return nil }
+        guard request.peer == .owner || presented(request) != nil else { return nil }
         do throws(AccessError) {
             return try principal(of: request)
         } catch {
@@ -63,44 +76,5 @@ struct ProjectAuthenticator: Authenticator {
             if pair.count == 2, pair[0] == sessionCookie { return Secret(String(pair[1])) }
         }
         return nil
-    }
-}
-
-/// Reads base 64 as RFC 4648 section 4 has it.
-enum Base64Text {
-    /// Nil for a character outside the alphabet, or a length that no bytes give.
-    static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var buffer: UInt32 = 0
-        var bits = 0
-        var padding = 0
-        var count = 0
-        for character in text {
-            count += 1
-            if character == 0x3D {
-                padding += 1
-                continue
-            }
-            guard padding == 0, let value = value(character) else { return nil }
-            buffer = buffer << 6 | UInt32(value)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(truncatingIfNeeded: buffer >> UInt32(bits)))
-            }
-        }
-        guard padding <= 2, count % 4 == 0 else { return nil }
-        return bytes
-    }
-
-    private static func value(_ character: UInt8) -> UInt8? {
-        switch character {
-        case 0x41...0x5A: character - 0x41
-        case 0x61...0x7A: character - 0x61 + 26
-        case 0x30...0x39: character - 0x30 + 52
-        case 0x2B: 62
-        case 0x2F: 63
-        default: nil
-        }
     }
 }

@@ -33,7 +33,7 @@ final class ProjectObserver: RequestObserver {
             pending.subtract(1, ordering: .relaxed)
             return metrics.lostRefusal()
         }
-        let source: String = if case .network(let address) = request.peer { address } else { "owner" }
+        let source = request.source
         let actor = principal.map { "\($0)" } ?? "anonymous"
         // A path is anybody's text, so only that of a known route is recorded, as its pattern.
         let action = route?.name ?? "request"

@@ -44,6 +44,11 @@ public struct Request: Sendable {
         case owner
     }
 
+    /// Where it came from, for bounds on failed attempts and for the audit log.
+    var source: String {
+        if case .network(let address) = peer { address } else { "owner" }
+    }
+
     /// The bytes after the head: all of them, or as they come.
     public enum Body: Sendable {
         case bytes([UInt8])

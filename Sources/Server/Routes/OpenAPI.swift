@@ -16,6 +16,7 @@ enum OpenAPI {
             "components": [
                 "securitySchemes": [
                     "bearer": ["type": "http", "scheme": "bearer"], "basic": ["type": "http", "scheme": "basic"],
+                    "signature": ["type": "apiKey", "in": "header", "name": "webhook-signature"],
                 ],
                 "schemas": ["Problem": problem],
             ],
@@ -47,11 +48,14 @@ enum OpenAPI {
             "content": ["application/json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
         ]
         operation["responses"] = .object(responses)
-        if case .needs(let permission, _) = route.access {
+        switch route.access {
+        case .needs(let permission, _):
             operation["security"] = [["bearer": []], ["basic": []]]
             operation["x-permission"] = .string(permission.rawValue)
-        } else {
-            operation["security"] = []
+        case .signed(let permission, _):
+            operation["security"] = [["signature": []]]
+            operation["x-permission"] = .string(permission.rawValue)
+        case .open: operation["security"] = []
         }
         return .object(operation)
     }

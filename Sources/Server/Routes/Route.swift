@@ -26,6 +26,9 @@ public final class Route: Sendable {
         case open
         /// The principal needs this permission on the resource that the request names.
         case needs(Permission, on: Target)
+        /// Whoever signs the body with a secret that the project names for it: the operation checks the signature, and asks the
+        /// guard for this permission for whoever put that in force.
+        case signed(Permission, on: Target)
     }
 
     /// Which resource of the project a request is about.

@@ -132,6 +132,8 @@ public final class Vault: Sendable {
 
         /// Raw bytes of records that broke their contract, which may hold anything.
         public static let deadLetters = Self("martlet dead letters 1")
+        /// What users keep secret: passwords and keys of what their tasks speak to.
+        public static let secrets = Self("martlet secrets 1")
     }
 
     /// Seals bytes so that they open only for the same use at the same location (ChaChaPoly; 28 bytes longer).
