@@ -161,7 +161,7 @@ let package = Package(
         .tests(
             "Command",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Server", "Simulation",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Ingestion", "Training", "Plan", "Platform", "Server", "Simulation",
                 "Command",
             ], libraries: [arguments]),
         // The examples in Swift beside the same in files.
