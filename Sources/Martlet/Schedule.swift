@@ -15,7 +15,7 @@ public struct Schedule: Hashable, Sendable {
     public static func every(_ span: Span) -> Schedule { Schedule(written: .map([("every", span.written)])) }
 }
 
-/// Data that starts a pipeline.
+/// Data and events that start a pipeline.
 public struct Trigger: Hashable, Sendable {
     let written: Written.Value
 
@@ -28,6 +28,9 @@ public struct Trigger: Hashable, Sendable {
     public static func model(_ name: String, alias: String = "champion") -> Trigger {
         Trigger(written: .map([("model", .text("\(name)@\(alias)"))]))
     }
+
+    /// A run for a request that is signed with a secret.
+    public static func webhook(signedWith secret: String) -> Trigger { Trigger(written: .map([("webhook", .text(secret))])) }
 }
 
 /// A value that a run is given: `Parameter("rows", .int64, default: 100)`.

@@ -48,11 +48,12 @@ struct PipelineInSwiftTests {
     func everyKey() throws {
         let built = Pipeline(
             "all", schedule: .cron("30 6 * * 1-5"), timeZone: "Europe/Brussels", start: "2026-01-01", end: "2027-01-01", catchup: true,
+            triggers: [.webhook(signedWith: "forge")],
             parameters: [Parameter("rows", .int64, default: 5), Parameter("name", .string)], maxActiveRuns: 2, maxActiveTasks: 8,
             priority: 3, deadline: "6h", timeout: .hours(8), defaults: Defaults().retries(2, delay: "30s").timeout("1h"), doc: "words"
         ) {
             let load = Run(
-                "load", "./load.sh", "${interval.start}", "a \"quoted\" \\ text\nof two lines: # {x}", environment: ["MODE": "fast"],
+                "load", "./load.sh", "${interval.start}", "a \"quoted\" \\ text\nof two lines: # {x}", environment: ["MODE": "fast"], secrets: ["PASSWORD": "warehouse"],
                 folder: "tools", limits: .init(cpu: "2m", memory: "1GB", output: "1MB", fileSize: "2GB", processes: 20), skipCodes: [99],
                 retryCodes: [75], outputs: ["count": .int64, "parts": .list(of: .string), "file": .file], inputs: ["tools/load.sh"],
                 grace: "5s"
@@ -81,6 +82,7 @@ struct PipelineInSwiftTests {
             start: 2026-01-01
             end: 2027-01-01
             catchup: true
+            triggers: [{ webhook: forge }]
             parameters: { rows: { type: int64, default: 5 }, name: string }
             max_active_runs: 2
             max_active_tasks: 8
@@ -92,6 +94,7 @@ struct PipelineInSwiftTests {
               load:
                 run: [./load.sh, "${interval.start}", "a \\"quoted\\" \\\\ text\\nof two lines: # {x}"]
                 env: { MODE: fast }
+                secrets: { PASSWORD: warehouse }
                 folder: tools
                 limits: { cpu: 2m, memory: 1GB, output: 1MB, file_size: 2GB, processes: 20 }
                 skip_codes: [99]

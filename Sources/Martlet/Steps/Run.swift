@@ -25,6 +25,7 @@ public struct Run: PipelineStep {
 
     /// - Parameters:
     ///   - environment: set beside what every program is given.
+    ///   - secrets: names of secrets by the variables of the environment that are set to their values.
     ///   - folder: where it starts, below the project's folder.
     ///   - skipCodes: exit codes that mean that there was nothing to do.
     ///   - retryCodes: exit codes after which another attempt is made; all if empty.
@@ -32,13 +33,14 @@ public struct Run: PipelineStep {
     ///   - inputs: files whose content decides, with `cache`, whether a result can be taken again.
     ///   - grace: how long it may take to end when asked, before it is killed.
     public init(
-        _ name: String, _ program: String, _ arguments: String..., environment: [String: String] = [:], folder: String? = nil,
-        limits: Limits? = nil, skipCodes: [Int] = [], retryCodes: [Int] = [], outputs: [String: ValueKind] = [:], inputs: [String] = [],
+        _ name: String, _ program: String, _ arguments: String..., environment: [String: String] = [:], secrets: [String: String] = [:],
+        folder: String? = nil, limits: Limits? = nil, skipCodes: [Int] = [], retryCodes: [Int] = [], outputs: [String: ValueKind] = [:], inputs: [String] = [],
         grace: Span? = nil, file: String = #fileID, line: Int = #line, column: Int = #column
     ) {
         step = Step(name, file, line, column)
         step.keys["run"] = .texts([program] + arguments)
         if !environment.isEmpty { step.keys["env"] = .map(environment.map { ($0.key, .text($0.value)) }) }
+        if !secrets.isEmpty { step.keys["secrets"] = .map(secrets.map { ($0.key, .text($0.value)) }) }
         step.keys["folder"] = .optional(folder)
         step.keys["limits"] = limits?.written
         if !skipCodes.isEmpty { step.keys["skip_codes"] = .list(skipCodes.map { .word("\($0)") }) }
