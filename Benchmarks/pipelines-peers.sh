@@ -77,7 +77,7 @@ if __name__ == "__main__":
     assert str(run.state) in ("success", "DagRunState.SUCCESS"), run.state
     print(f"Airflow, dag.test: {seconds * 1000 / count:.2f} ms a task")
 PY
-export PREFECT_HOME=$work/prefect PREFECT_LOGGING_LEVEL=ERROR PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
+export PREFECT_HOME=$work/prefect PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=180 PREFECT_LOGGING_LEVEL=ERROR PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
 "$folder/prefect/bin/python" "$work/prefect_chain.py" 2> "$work/prefect.log" | grep '^Prefect' || tail -3 "$work/prefect.log"
 export DAGSTER_HOME=$work/dagster DAGSTER_DISABLE_TELEMETRY=1
 mkdir -p "$DAGSTER_HOME"

@@ -56,7 +56,7 @@ until grep -q serving "$work/server.log"; do sleep 0.05; done
 
 tests=${MARTLET_TESTS:-$PWD/.build/release/martletPackageTests.xctest}
 costs() {
-    [ ! -x "$tests" ] || MARTLET_PIPELINE_COSTS=1 "$tests" --testing-library swift-testing --filter PipelineCostTests | sed -n 's/^program \(.*\) ms, commit \(.*\) ms$/costs \1 \2/p'
+    [ ! -x "$tests" ] || MARTLET_PIPELINE_COSTS=1 "$tests" --testing-library swift-testing --filter PipelineCostTests 2> /dev/null | sed -n 's/^program \(.*\) ms, commit \(.*\) ms$/costs \1 \2/p'
 }
 for shape in chain fan graph; do
     tasks=1000; jobs=1
