@@ -52,9 +52,44 @@ extension Platform {
         progress(.readingEvents)
         let cut = try await features.catchUp()
         let recipe = FeatureRecipe(model, in: project)
+        let (train, test) = try await labelledParts(of: model, project, below: cut)
+        progress(.computingFeatures(rows: train.table.positions.count + test.table.positions.count))
+        let parts = [train, test]
+        var frames: [Frame] = []
+        for part in parts { frames.append(try await compute(recipe, part.table, cut: cut)) }
+        guard let joined = Frame.concatenating(frames) else { throw PlatformError(.invalid, "the model has no rows") }
+        let (labels, classes) = Self.labels(parts.map(\.labels), model.task)
+        let trainCount = train.table.positions.count
+        var set = ModelTrainingSet(
+            features: joined, labels: labels, eventTimes: train.table.eventTimes + test.table.eventTimes, train: 0..<trainCount,
+            test: trainCount..<joined.rowCount, classes: classes, testEvents: test.table, immature: train.immature, cut: cut,
+            hash: "")
+        set.hash = Self.hash(set)
+        return set
+    }
+
+    /// The test rows alone of that set, with the features of a recipe that may be another's.
+    func testSet(_ model: ModelDefinition, _ project: CheckedProject, features recipe: FeatureRecipe) async throws -> ModelTrainingSet {
+        let cut = try await features.catchUp()
+        let (train, test) = try await labelledParts(of: model, project, below: cut)
+        let computed = try await compute(recipe, test.table, cut: cut)
+        // Labels of the training rows too have a say in what the classes are.
+        let (labels, classes) = Self.labels([train.labels, test.labels], model.task)
+        var set = ModelTrainingSet(
+            features: computed, labels: Array(labels.dropFirst(train.table.positions.count)), eventTimes: test.table.eventTimes,
+            train: 0..<0, test: 0..<computed.rowCount, classes: classes, testEvents: test.table, immature: train.immature, cut: cut,
+            hash: "")
+        set.hash = Self.hash(set)
+        return set
+    }
+
+    /// The rows to train on and to test on; the former tell of both how many were left out.
+    private func labelledParts(
+        of model: ModelDefinition, _ project: CheckedProject, below cut: Int64
+    ) async throws -> (train: LabelledRows, test: LabelledRows) {
         let own = try await labelledRows(model.source, model, project, below: cut)
         var train: LabelledRows
-        var test: LabelledRows
+        let test: LabelledRows
         switch model.split {
         case .stated(let trainPart, let testPart):
             train = own.selecting(trainPart)
@@ -70,19 +105,7 @@ extension Platform {
             test = own.gathering((testStart..<count).filter { gap == .zero || own.table.eventTimes[$0] >= earliest })
             train.immature = own.immature
         }
-        progress(.computingFeatures(rows: train.table.positions.count + test.table.positions.count))
-        let parts = [train, test]
-        var frames: [Frame] = []
-        for part in parts { frames.append(try await compute(recipe, part.table, cut: cut)) }
-        guard let joined = Frame.concatenating(frames) else { throw PlatformError(.invalid, "the model has no rows") }
-        let (labels, classes) = Self.labels(parts.map(\.labels), model.task)
-        let trainCount = train.table.positions.count
-        var set = ModelTrainingSet(
-            features: joined, labels: labels, eventTimes: train.table.eventTimes + test.table.eventTimes, train: 0..<trainCount,
-            test: trainCount..<joined.rowCount, classes: classes, testEvents: test.table, immature: train.immature, cut: cut,
-            hash: "")
-        set.hash = Self.hash(set)
-        return set
+        return (train, test)
     }
 
     /// The features of another recipe on the same test rows.

@@ -161,9 +161,7 @@ extension Platform {
             let served = try servedModel(model.name, number)
             let project = try ProjectPlan.check(inForce.source)
             let again = try await features(of: served.recipe, set.test, in: set)
-            let outputs = try served.score(again).outputs
-            let values = try ModelMeasures(model: model, set: set, zone: project.stream(model.source)?.timeZone ?? .utc)
-                .values(outputs: outputs)
+            let values = try measures(of: served, again, as: model, on: set, in: project)
             for value in values { champion["champion." + value.name] = value.value }
         }
         return model.gates.map { gate in

@@ -60,6 +60,8 @@ extension PlantedMistake {
         .init("an answer that has no labels", pipeline, deploy, "{ smoke: fraud, inputs: { amount: 1.0 }, expect: label == \"a\", after: train }"),
         .init("an alias that is none", pipeline, deploy, "{ promote: fraud, alias: 3rd, after: train }"),
         .init("a version of another type", pipeline, deploy, "{ promote: fraud, version: \"${tasks.train.run}\", after: train }"),
+        .init("a version that is neither number nor alias", pipeline, deploy, "{ evaluate: fraud, version: 3rd, after: train }"),
+        .init("an unknown metric of an evaluation", pipeline, deploy, "{ tasks: { e: { evaluate: fraud, after: train }, c: { check: tasks.deploy.e.rocauc > 0.5, after: e } } }"),
         .init("a task's check that is no condition", pipeline, deploy, "{ check: tasks.train.roc_auc, after: train }"),
         .init("an unknown pipeline", pipeline, deploy, "{ pipeline: dayly2, after: train }"),
         .init("a pipeline that starts itself", pipeline, deploy, "{ pipeline: daily, after: train }"),

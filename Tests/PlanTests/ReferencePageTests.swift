@@ -130,7 +130,8 @@ struct ReferencePageTests {
               take: { ingest: orders, file: "${item}", live: true, after: run, map: tasks.run.files, allow_failure: true }
               set: { dataset: m, to: set.csv, after: take, trigger_rule: all_done, when: tasks.run.state == "succeeded" }
               group: { after: set, doc: in one, tasks: { train: { train: m } } }
-              check: { check: tasks.group.train.roc_auc > 0.5, after: group }
+              measure: { evaluate: m, version: champion, after: group }
+              check: { check: tasks.group.train.roc_auc > tasks.measure.roc_auc, after: measure }
               ask: { approval: may it?, after: check }
               promote: { promote: m, version: "${tasks.group.train.version}", alias: champion, after: ask }
               smoke: { smoke: e, inputs: { amount: 1.0 }, expect: output > 0.0, after: promote }

@@ -174,9 +174,10 @@ enum FraudProject {
             """,
     ]
 
-    static func history(days: Int = 60, customers: Int = 200, seed: UInt64 = 3) -> String {
+    /// - Parameter age: how long before now the last of them was.
+    static func history(days: Int = 60, customers: Int = 200, seed: UInt64 = 3, age: Timestamp.Span = .zero) -> String {
         let now = SystemClock().now()
-        var settings = TransactionGenerator.Settings(end: now)
+        var settings = TransactionGenerator.Settings(end: now - age)
         settings.seed = seed
         settings.customers = customers
         settings.terminals = customers * 2

@@ -8,6 +8,20 @@ public struct Train: PipelineStep {
     }
 }
 
+/// Measures a version of a model on its test rows as they are now. It gives `version`, `rows`, and each metric of the model by its name.
+public struct Evaluate: PipelineStep {
+    public var step: Step
+
+    /// - Parameter version: a number, an alias, or as in `"${tasks.train.version}"`; the newest if nil.
+    public init(
+        _ name: String, _ model: String, version: Literal? = nil, file: String = #fileID, line: Int = #line, column: Int = #column
+    ) {
+        step = Step(name, file, line, column)
+        step.keys["evaluate"] = .text(model)
+        step.keys["version"] = version?.written
+    }
+}
+
 /// Puts a model version behind an alias. It gives `release` and `version`.
 public struct Promote: PipelineStep {
     public var step: Step

@@ -4,8 +4,8 @@ import MartletDefinitions
 public enum TaskKinds {
     /// In the order of the reference page.
     public static let all: [TaskKind] = [
-        RunWork.kind, IngestWork.kind, DatasetWork.kind, TrainWork.kind, PromoteWork.kind, PredictWork.kind,
-        CheckWork.kind, SmokeWork.kind, ApprovalWork.kind, PipelineWork.kind, WaitWork.kind,
+        RunWork.kind, IngestWork.kind, DatasetWork.kind, TrainWork.kind, EvaluateWork.kind, PromoteWork.kind,
+        PredictWork.kind, CheckWork.kind, SmokeWork.kind, ApprovalWork.kind, PipelineWork.kind, WaitWork.kind,
         FunctionWork.kind,
     ]
 

@@ -33,6 +33,35 @@ extension TrainWork: PlatformTask {
     }
 }
 
+extension EvaluateWork: PlatformTask {
+    func perform(_ context: TaskContext, on platform: Platform) async throws -> [String: TaskValue] {
+        let scope = try context.scope(to: .modelsRead, on: platform.resource(.model, model))
+        let report = try await platform.evaluate(model, version: number(in: context.scope, on: platform), scope: scope)
+        context.log.write(report.json.description + "\n")
+        var result: [String: TaskValue] = [
+            "version": .scalar(.int64(Int64(report.version))), "rows": .scalar(.int64(Int64(report.rows))),
+        ]
+        for metric in report.metrics where result[metric.name] == nil {
+            result[metric.name] = .scalar(metric.value.map(Value.float64) ?? .missing)
+        }
+        return result
+    }
+
+    private func number(in scope: TaskScope, on platform: Platform) throws -> Int {
+        switch version {
+        case .newest:
+            if let newest = try platform.newestVersion(of: model) { return newest }
+            throw TaskFailure(reason: "model '\(model)' has no version yet")
+        case .alias(let alias):
+            if let named = platform.inForce.release?.version(of: model, alias: alias) { return named }
+            throw TaskFailure(reason: "no version of model '\(model)' is behind '\(alias)'")
+        case .number(let number):
+            guard case .int64(let value) = try number.value(in: scope) else { throw TaskFailure(reason: "the version is no number") }
+            return Int(clamping: value)
+        }
+    }
+}
+
 extension PromoteWork: PlatformTask {
     func perform(_ context: TaskContext, on platform: Platform) async throws -> [String: TaskValue] {
         let scope = try context.scope(to: .modelsPromote, on: platform.resource(.model, model))
