@@ -6,7 +6,9 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let http = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
+let security = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 
 // The floors of the house, ground first. A target may depend only on what stands above it in this list;
 // `Tests/HouseTests` holds the sources to the same order.
@@ -26,9 +28,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/attaswift/BigInt", exact: "6.0.1"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     ],
     targets: [
         // Floor 0, ground: pure, no I/O, no clock, no Foundation.
@@ -62,7 +66,8 @@ let package = Package(
         .part(
             "Plan",
             on: [
-                "Frames", "Expressions", "Features", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving", "Pipelines",
+                "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving",
+                "Pipelines",
             ]),
         .part(
             "Platform",
@@ -71,12 +76,15 @@ let package = Package(
                 "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Plan",
             ]),
 
+        // A connector: the real way to other servers, given to the world at the rim.
+        .part("Outbound", on: ["Frames", "World"], libraries: nio + [http, security]),
+
         // Floor 5: doors.
         .part(
             "Server",
             on: [
                 "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
-                "FeatureStore", "Registry", "Training", "Pipelines", "Platform",
+                "FeatureStore", "Registry", "Training", "Pipelines", "Platform", "Outbound",
             ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),
@@ -92,6 +100,7 @@ let package = Package(
         // Test support: a world with virtual time and planted faults, oracles, contract kits.
         .part("Simulation", on: ["Frames", "World"]),
         .part("FeaturesTesting", on: ["Frames", "Expressions", "Features"], libraries: [.product(name: "BigInt", package: "BigInt")]),
+        .part("OutboundTesting", libraries: nio + [security]),
         .part("StorageTesting", on: ["Frames", "World", "Storage", "Simulation"]),
         .part(
             "PlatformTesting",
@@ -144,9 +153,10 @@ let package = Package(
             "Platform",
             on: [
                 "Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Governance", "Ingestion", "Registry", "Pipelines",
-                "Platform",
+                "Platform", "Outbound", "OutboundTesting",
                 "Demo", "Plan", "PlatformTesting", "Simulation",
             ], exclude: ["Golden"]),
+        .tests("Outbound", on: ["Frames", "World", "Outbound", "OutboundTesting"]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.
         .testTarget(name: "KillTests", dependencies: ["MartletProgram", "FraudProject"], path: "Tests/KillTests"),
         // Real files, where there are any.
@@ -156,7 +166,7 @@ let package = Package(
             "Server",
             on: [
                 "Bytes", "Frames", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "FeatureStore",
-                "Registry", "Training", "Platform", "Server",
+                "Registry", "Training", "Platform", "Server", "OutboundTesting",
             ], libraries: nio + ["CZlib", crypto]),
         .tests(
             "Command",

@@ -37,6 +37,8 @@ public enum Permission: String, CaseIterable, Sendable {
     case secretsManage = "secrets.manage"
     /// Lets the programs of one's runs have a secret.
     case secretsUse = "secrets.use"
+    /// Asks other servers by HTTP from this machine, as tasks of pipelines do.
+    case httpSend = "http.send"
 }
 
 extension Permission: Comparable {
@@ -50,7 +52,7 @@ extension Permission: Comparable {
 /// | viewer | see definitions, models, pipelines and how the server does |
 /// | scientist | what a viewer may, and read events and features, build datasets, train, predict, run pipelines |
 /// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, mend dead letters |
-/// | operator | what a viewer may, and promote, roll back, predict, run pipelines and their programs with secrets, approve, read the audit log |
+/// | operator | what a viewer may, and promote, roll back, predict, run pipelines with their programs, secrets and requests, approve, read the audit log |
 /// | admin | everything but read personal data |
 ///
 /// Who trains does not promote: neither scientist nor engineer has `models.promote`, and an operator cannot train.
@@ -78,7 +80,7 @@ public enum Role: String, CaseIterable, Sendable {
     ])
     private static let operatorPermissions = viewerPermissions.union([
         .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,
-        .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove, .secretsUse,
+        .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove, .secretsUse, .httpSend,
     ])
     private static let adminPermissions = Set(Permission.allCases).subtracting([.eventsReadPersonal])
 }

@@ -1,4 +1,5 @@
 public import MartletDefinitions
+public import MartletWorld
 
 /// A project's own settings, from `martlet.yaml`; everything in it may be left out.
 public struct ProjectDefinition: Definition {
@@ -23,6 +24,8 @@ public struct ProjectDefinition: Definition {
     /// How much room tasks have: in `memory` bytes, in others a number. Of a pool that is not declared, see the reference.
     public let pools: [String: Int64]
     public let retention: Retention
+    /// The inner networks that tasks may ask servers in.
+    public let egress: [AddressRange]
     /// For people; empty if there is none.
     public let doc: String
 
@@ -30,13 +33,14 @@ public struct ProjectDefinition: Definition {
     public static let standard = ProjectDefinition(
         name: "project", place: SourcePlace(file: ProjectSource.projectFile, line: 1, column: 1),
         stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), pools: [:], retention: .standard,
-        doc: "")
+        egress: [], doc: "")
 
     public var canonical: CanonicalValue {
         var entries: [(String, CanonicalValue)] = [("stores", .map(stores.map { ($0.key.rawValue, .text($0.value)) }))]
         // Left out where there are none, so that projects from before there were pools keep their version.
         if !pools.isEmpty { entries.append(("pools", .map(pools.map { ($0.key, .integer($0.value)) }))) }
         if retention != .standard { entries.append(("retention", retention.canonical)) }
+        if !egress.isEmpty { entries.append(("egress", .map(["allow": .texts(egress.map(\.description).sorted())]))) }
         return .map(entries)
     }
 
@@ -47,7 +51,7 @@ public struct ProjectDefinition: Definition {
         example: """
             project: shop
             """,
-        tables: [keys, storeKeys, Retention.keys])
+        tables: [keys, storeKeys, Retention.keys, egressKeys])
 
     static let keys = KeyTable(
         "a project",
@@ -60,7 +64,19 @@ public struct ProjectDefinition: Definition {
                 "The room that tasks of pipelines share, by pools of any name, as in `{ warehouse: 4, gpu: 1, cpu: 8, memory: 16GB }`."),
             .optional(
                 "retention", "map", standard: "runs `90d`, logs `30d`", "How long what pipelines leave behind is kept."),
+            .optional("egress", "map", standard: "public addresses only", "Where tasks may ask servers by HTTP."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
+        ])
+
+    static let egressKeys = KeyTable(
+        "the egress of a project",
+        keys: [
+            .required(
+                "allow", "list of networks",
+                """
+                The networks inside that may be reached besides public addresses, as in `[127.0.0.1, 10.20.0.0/16, "::1"]`. The address that \
+                is connected to counts, not the name. Link-local addresses and those at which clouds give credentials never can be.
+                """)
         ])
 
     static let storeKeys = KeyTable(
@@ -90,6 +106,7 @@ public struct ProjectDefinition: Definition {
         let storesNode = map.node("stores")
         let pools = map.node("pools").map { self.pools($0, block.title, errors) } ?? [:]
         let retention = map.node("retention").map { Retention.read($0, of: block.title, errors) } ?? .standard
+        let egress = map.node("egress").map { self.egress($0, block.title, errors) } ?? []
         let doc = map.text("doc")?.value ?? ""
         map.finish()
         if let storesNode,
@@ -109,7 +126,36 @@ public struct ProjectDefinition: Definition {
             stores.finish()
         }
         guard errors.count == before else { return nil }
-        return ProjectDefinition(name: block.name, place: block.place, stores: standard.stores, pools: pools, retention: retention, doc: doc)
+        return ProjectDefinition(
+            name: block.name, place: block.place, stores: standard.stores, pools: pools, retention: retention,
+            egress: egress, doc: doc)
+    }
+
+    private static func egress(_ node: LocatedNode, _ title: String, _ errors: ErrorCollector) -> [AddressRange] {
+        let title = "the egress of \(title)"
+        guard var map = MapReader(node, egressKeys, title: title, errors: errors) else { return [] }
+        let texts = map.required("allow").map { NodeValues(errors, "the key 'allow' of \(title)").texts($0) } ?? []
+        map.finish()
+        guard texts.count <= 100 else {
+            errors.add(.tooLarge, at: node.place, "\(title) allows \(texts.count) networks; it may allow 100")
+            return []
+        }
+        return texts.compactMap { text in
+            guard let range = AddressRange(text.value) else {
+                errors.add(
+                    .wrongValue, at: text.place, "the key 'allow' of \(title) has '\(text.value.shortened(to: 60))', which is no network",
+                    found: text.value.shortened(to: 60), expected: "an address, or one with the number of its bits that count",
+                    hint: "as in 10.20.0.0/16, whose last 16 bits are zero, or 127.0.0.1")
+                return nil
+            }
+            if let refusal = EgressRule(inner: [range]).refusal(of: range.first), !refusal.canBeAllowed {
+                errors.add(
+                    .wrongValue, at: text.place, "the key 'allow' of \(title) has '\(range)', \(refusal.what), which is never connected to",
+                    found: text.value)
+                return nil
+            }
+            return range
+        }
     }
 
     private static func pools(_ node: LocatedNode, _ title: String, _ errors: ErrorCollector) -> [String: Int64] {

@@ -1,6 +1,7 @@
 import MartletAccess
 import MartletFrames
 import MartletGovernance
+import MartletOutbound
 public import MartletPlatform
 import MartletWorld
 import NIOCore
@@ -55,7 +56,8 @@ public final class ProjectServer: Sendable {
     /// - Parameter log: where failures are written; standard error if not given.
     /// - Throws: a ``PlatformError`` with code `held` if another process has the project open; a store's own error.
     public static func open(projectFolder: String, settings: Settings = Settings(), log: ServerLog? = nil) async throws -> ProjectServer {
-        let world = try World.system(root: projectFolder + "/" + dataFolder)
+        var world = try World.system(root: projectFolder + "/" + dataFolder)
+        world.http = OutboundRequests()
         let files = try SystemFileSystem(root: projectFolder)
         let platform = try await Platform.open(world: world, projectFiles: files, limits: settings.platform, tasks: settings.tasks)
         return try ProjectServer(

@@ -1,6 +1,6 @@
 public import MartletFrames
 
-/// Everything that the program takes from outside itself: time, randomness, files, other programs.
+/// Everything that the program takes from outside itself: time, randomness, files, other programs, other servers.
 ///
 /// The real one is `World.system(root:)`; the simulator makes one whose time is virtual and whose faults come from a seed.
 public struct World: Sendable {
@@ -8,13 +8,18 @@ public struct World: Sendable {
     public var random: any RandomSource
     public var files: any FileSystem
     public var programs: any Programs
+    public var http: any HTTPRequests
 
-    /// A world that starts no programs unless it is given some.
-    public init(clock: any WallClock, random: any RandomSource, files: any FileSystem, programs: any Programs = NoPrograms()) {
+    /// A world that starts no programs and reaches no servers unless it is given the means.
+    public init(
+        clock: any WallClock, random: any RandomSource, files: any FileSystem, programs: any Programs = NoPrograms(),
+        http: any HTTPRequests = NoHTTPRequests()
+    ) {
         self.clock = clock
         self.random = random
         self.files = files
         self.programs = programs
+        self.http = http
     }
 }
 

@@ -23,12 +23,12 @@ struct GuardTests {
                 predictions.read server.read
                 """,
             .operator: """
-                audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute models.promote \
+                audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute http.send models.promote \
                 models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.use server.read
                 """,
             .admin: """
                 audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.correct events.read events.write execute features.read models.promote models.read models.train outcomes.write \
+                events.correct events.read events.write execute features.read http.send models.promote models.read models.train outcomes.write \
                 pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.manage secrets.use server.admin \
                 server.read tokens.manage
                 """,

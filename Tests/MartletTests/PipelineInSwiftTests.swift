@@ -17,14 +17,14 @@ struct PipelineInSwiftTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// The example's files; with pipelines in place of its own if some are given.
-    private func project(with pipelines: [Pipeline]? = nil) throws -> CheckedProject {
+    private func project(with pipelines: [Pipeline]? = nil, beside more: [ProjectSource.File] = []) throws -> CheckedProject {
         let folder = Self.root.appending(path: "Examples/fraud")
         var files: [ProjectSource.File] = []
         let names = FileManager.default.enumerator(atPath: folder.path())?.compactMap { $0 as? String } ?? []
         for name in names where name.hasSuffix(".yaml") && (pipelines == nil || !name.hasPrefix("pipelines/")) {
             files.append(.init(path: name, text: try String(contentsOf: folder.appending(path: name), encoding: .utf8)))
         }
-        return try ProjectPlan.check(ProjectSource(files).adding(pipelines.map { builtIn($0).files } ?? []))
+        return try ProjectPlan.check(ProjectSource(files + more).adding(pipelines.map { builtIn($0).files } ?? []))
     }
 
     private func check(_ yaml: String) throws -> PipelineDefinition {
@@ -126,6 +126,38 @@ struct PipelineInSwiftTests {
         #expect(fromFile.hash == fromProgram.hash)
         // What the text says is what is hashed.
         #expect(try check(built.yaml).hash == fromFile.hash)
+    }
+
+    @Test("requests, waits for servers and evaluations have the hash of the same in a file")
+    func requests() throws {
+        let built = Pipeline("p") {
+            let up = Wait("up", for: .http("https://api.example/up"))
+            let send = HTTP(
+                "send", .post, "https://api.example/${run.id}", headers: ["x-key": "${task.key}"], body: .json(["id": "${run.id}", "n": 3]),
+                expect: [201], retryCodes: [503], outputs: ["id": .int64], follow: true, answerLimit: "64KiB")
+            let plain = HTTP("plain", .put, "https://api.example/", body: .text("words"))
+            let (newest, named) = (Evaluate("newest", "fraud"), Evaluate("named", "fraud", version: "champion"))
+            up >> send >> plain >> [newest, named, Evaluate("numbered", "fraud", version: 3)]
+        }
+        let yaml = """
+            pipeline: p
+            tasks:
+              up: { wait: { http: "https://api.example/up" } }
+              send:
+                http: { method: POST, url: "https://api.example/${run.id}", headers: { x-key: "${task.key}" }, json: { n: 3, id: "${run.id}" } }
+                expect: [201]
+                retry_codes: [503]
+                outputs: { id: int64 }
+                follow: true
+                answer_limit: 64KiB
+                after: up
+              plain: { http: { method: PUT, url: "https://api.example/", body: words }, after: send }
+              newest: { evaluate: fraud, after: plain }
+              named: { evaluate: fraud, version: champion, after: plain }
+              numbered: { evaluate: fraud, version: 3, after: plain }
+            """
+        let hash = try #require(project(with: [], beside: [.init(path: "pipelines/p.yaml", text: yaml)]).pipeline("p")?.hash)
+        #expect(try project(with: [built]).pipeline("p")?.hash == hash)
     }
 
     @Test("the order of steps is the order of the arrows")

@@ -1,6 +1,7 @@
 import MartletAccess
 import MartletFrames
 import MartletPipelines
+import MartletWorld
 import Testing
 
 @Suite("Kinds of tasks")
@@ -33,5 +34,53 @@ struct TaskKindTests {
         for wrong in ["0", "-1", "1.5", "3rd", "[1]", "\"${tasks.before.run}\"", "\"${\""] {
             #expect(!Reading.complaints(tasks: "  before: { train: returns }\n  it: { evaluate: returns, version: \(wrong), after: before }\n").isEmpty, "\(wrong)")
         }
+    }
+
+    @Test("a request has its defaults, and its computed parts stay in their places")
+    func http() throws {
+        let plain = try work("{ http: { url: https://api.example/a } }", HTTPWork.self)
+        #expect(plain.method == .get && plain.body == .nothing && !plain.follows && plain.answerLimit == 1 << 20)
+        #expect([199, 200, 299, 300].map(plain.isExpected) == [false, true, true, false])
+        #expect([408, 425, 429, 500, 599].allSatisfy(plain.retryCodes.contains) && !plain.retryCodes.contains(404))
+        #expect(plain.outputs.map(\.name) == ["status"])
+        // What is a success is not tried again.
+        #expect(try !work("{ http: { url: https://api.example/ }, expect: [503] }", HTTPWork.self).retryCodes.contains(503))
+        #expect(try permissions("{ http: { url: https://api.example/ } }") == ["http.send on project:shop"])
+        #expect(try permissions("{ wait: { http: https://api.example/ } }") == ["http.send on project:shop"])
+        #expect(try permissions("{ wait: { for: 1m } }") == [])
+
+        let full = try work(
+            "{ http: { method: POST, url: \"https://api.example/${run.id}?a=${run.id}\", headers: { X-A: \"${run.id}\", content-type: x/y }, json: { r: [\"${run.id}\"] } }, follow: true, answer_limit: 1kB }",
+            HTTPWork.self)
+        let scope = TaskScope(["run.id": .string("../ä&b c")])
+        let request = try full.request(in: scope, rule: EgressRule())
+        #expect("\(request.address)" == "https://api.example/..%2F%C3%A4%26b%20c?a=..%2F%C3%A4%26b%20c")
+        #expect(request.headers.map { "\($0.name): \($0.value)" } == ["content-type: x/y", "x-a: ../ä&b c"])
+        #expect(request.body == Array(#"{"r":["../ä&b c"]}"#.utf8))
+        #expect(request.redirectLimit == 5 && request.answerLimit == 1_000)
+        let broken = #expect(throws: TaskScopeError.self) { try full.request(in: TaskScope(["run.id": .string("a\nb")]), rule: EgressRule()) }
+        #expect(broken?.code == .unusable)
+        let whole = try work("{ http: { url: \"${run.id}\" } }", HTTPWork.self)
+        #expect(try whole.request(in: TaskScope(["run.id": .string("http://x.example/a?b")]), rule: EgressRule()).address.target == "/a?b")
+        #expect(throws: TaskScopeError.self) { try whole.request(in: TaskScope(["run.id": .string("file:///etc/passwd")]), rule: EgressRule()) }
+    }
+
+    @Test("texts that look alike and mean otherwise are other definitions")
+    func canonical() throws {
+        let texts = [
+            "{ http: { method: POST, url: https://api.example/, body: a } }", "{ http: { method: POST, url: https://api.example/, json: a } }",
+            "{ http: { method: PUT, url: https://api.example/, body: a } }", "{ http: { method: POST, url: https://api.example/, json: [a] } }",
+            "{ http: { method: POST, url: https://api.example/, json: \"${run.id}\" } }",
+            "{ http: { method: POST, url: https://api.example/, json: \"$${run.id}\" } }",
+            "{ http: { method: POST, url: https://api.example/, json: 1 } }", "{ http: { method: POST, url: https://api.example/, json: \"1\" } }",
+            "{ http: { method: POST, url: https://api.example/, json: { a: 1 } } }", "{ http: { method: POST, url: https://api.example/, json: { a: 1.0 } } }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, follow: true }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, expect: [200] }",
+        ]
+        let works = try texts.map { AnyTaskWork(try work($0, HTTPWork.self)) }
+        #expect(Set(works).count == texts.count)
+        #expect(try Set(["newest", "1", "champion"].map { version in
+            AnyTaskWork(try work(version == "newest" ? "{ evaluate: returns }" : "{ evaluate: returns, version: \(version) }", EvaluateWork.self))
+        }).count == 3)
     }
 }

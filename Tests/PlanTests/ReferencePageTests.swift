@@ -38,7 +38,7 @@ struct ReferencePageTests {
     static let everyKey: [(String, String)] = [
         (
             "martlet.yaml",
-            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\nretention: { runs: forever, logs: 7d }\n"
+            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\nretention: { runs: forever, logs: 7d }\negress: { allow: [127.0.0.1] }\n"
         ),
         (
             "streams/orders.yaml",
@@ -142,6 +142,16 @@ struct ReferencePageTests {
               two: { wait: { for: 1m }, after: score }
               three: { wait: { file: done }, after: score }
               four: { wait: { stream: orders }, after: score }
+              five: { wait: { http: "https://api.example/up" }, after: score }
+              send:
+                http: { method: PUT, url: "https://api.example/${run.id}", headers: { x-key: "${task.key}" }, body: "${run.id}" }
+                expect: [200, 409]
+                retry_codes: [503]
+                outputs: { id: int64 }
+                follow: true
+                answer_limit: 64KiB
+                after: five
+              post: { http: { method: POST, url: "https://api.example/", json: { id: "${tasks.send.id}" } }, after: send }
             on_failure: { tell: { run: [./tell] } }
             ---
             pipeline: q

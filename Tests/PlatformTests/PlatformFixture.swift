@@ -3,6 +3,7 @@ import MartletAccess
 import MartletBytes
 import MartletDemo
 import MartletFrames
+import MartletOutbound
 import MartletPlatform
 import MartletRegistry
 import MartletWorld
@@ -48,6 +49,7 @@ final class PlatformFixture {
     ) async throws -> Platform {
         var world = try World.system(root: folder + "/.martlet")
         world.clock = clock
+        world.http = OutboundRequests()
         return try await Platform.open(
             world: world, projectFiles: SystemFileSystem(root: folder), limits: limits, tasks: tasks)
     }

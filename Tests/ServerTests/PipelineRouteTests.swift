@@ -1,5 +1,6 @@
 import MartletAccess
 import MartletBytes
+import MartletOutboundTesting
 import MartletPlatform
 import Testing
 
@@ -106,6 +107,21 @@ struct PipelineRouteTests {
             #expect(list["items"]?.array?.last?["paused"]?.bool == isPaused)
         }
         try await project.close()
+    }
+
+    @Test("a served project's tasks reach other servers")
+    func outbound() async throws {
+        let other = try await LoopbackServer { _, _ in .answer(200) }
+        let project = try await TestProject([
+            ("martlet.yaml", "project: shop\negress: { allow: [127.0.0.1] }\n"),
+            ("pipelines/p.yaml", "pipeline: p\ntasks: { ask: { http: { url: \"http://127.0.0.1:\(other.port)/x\" } } }\n"),
+        ])
+        try await project.server.platform.startPipelines(schedules: false)
+        let run = try await start("p", of: project)
+        #expect(try await ended(run, of: project)["state"]?.string == "succeeded")
+        #expect(other.requests.map(\.target) == ["/x"])
+        try await project.close()
+        await other.stop()
     }
 
     @Test("a run is asked for, told as it goes, and can be made anew and marked")

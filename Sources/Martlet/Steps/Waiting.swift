@@ -37,6 +37,8 @@ public struct Wait: PipelineStep {
         public static func until(_ moment: String) -> Condition { Condition(written: .map([("until", .text(moment))])) }
         /// A file below the project's folder exists.
         public static func file(_ path: String) -> Condition { Condition(written: .map([("file", .text(path))])) }
+        /// A server answers a GET of this address with a success.
+        public static func http(_ address: String) -> Condition { Condition(written: .map([("http", .text(address))])) }
         /// A stream has reached the end of the run's interval.
         public static func stream(_ name: String) -> Condition { Condition(written: .map([("stream", .text(name))])) }
     }

@@ -17,6 +17,12 @@ extension TaskReader {
         }.sorted { $0.name < $1.name }
     }
 
+    /// A list of whole numbers, each of a range: exit codes, statuses.
+    mutating func codes(_ key: String, in range: ClosedRange<Int64>) -> Set<Int> {
+        guard let node = map.node(key) else { return [] }
+        return Set(items(node, key: key, limit: range.count).compactMap { values(key).integer($0, in: range).map { Int($0.value) } })
+    }
+
     private func type(_ node: LocatedNode, _ subject: String) -> TaskValueType? {
         let values = NodeValues(errors, subject)
         guard let text = values.text(node) else { return nil }

@@ -61,8 +61,8 @@ extension RunWork {
         }
         let limitsNode = task.map.node("limits")
         let limits = limitsNode.map { self.limits($0, task.title, errors) } ?? Limits()
-        let skipCodes = codes("skip_codes", &task)
-        let retryCodes = codes("retry_codes", &task)
+        let skipCodes = task.codes("skip_codes", in: 1...255)
+        let retryCodes = task.codes("retry_codes", in: 1...255)
         if let both = skipCodes.intersection(retryCodes).min() {
             errors.add(
                 .conflict, at: task.map.keyPlace("retry_codes"),
@@ -132,10 +132,5 @@ extension RunWork {
         limits.processes = map.integer("processes", in: 1...100_000)?.value
         map.finish()
         return limits
-    }
-
-    private static func codes(_ key: String, _ task: inout TaskReader) -> Set<Int> {
-        guard let node = task.map.node(key) else { return [] }
-        return Set(task.items(node, key: key, limit: 255).compactMap { task.values(key).integer($0, in: 1...255).map { Int($0.value) } })
     }
 }

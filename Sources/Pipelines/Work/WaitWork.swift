@@ -1,8 +1,9 @@
+import MartletAccess
 public import MartletDefinitions
 public import MartletExpressions
 public import MartletFrames
 
-/// Waits for a moment, a while, a file or data.
+/// Waits for a moment, a while, a file, data or a server.
 public struct WaitWork: TaskWork {
     public enum Condition: Hashable, Sendable {
         /// The time of day, since midnight, in a zone, of the day on which the task became ready; over at once if that has passed.
@@ -15,6 +16,8 @@ public struct WaitWork: TaskWork {
         case file(TaskPath)
         /// The newest event of a stream is later than the end of the run's interval by the stream's lateness.
         case stream(String)
+        /// A server answers with a success.
+        case http(TaskAddress)
     }
 
     public let condition: Condition
@@ -34,6 +37,7 @@ public struct WaitWork: TaskWork {
             .optional("for", "span", "How long, from when the task became ready."),
             .optional("file", "path", "Until there is such a file below the project's folder."),
             .optional("stream", "name", "Until the stream has reached the end of the run's interval."),
+            .optional("http", "text", "Until a GET of this address is answered with 200 to 299; asked about every 10 seconds, redirects not followed."),
         ])
 
     private static func read(_ value: LocatedNode, _ task: inout TaskReader) -> Condition? {
@@ -45,6 +49,7 @@ public struct WaitWork: TaskWork {
         let span = map.span("for", atLeast: Timestamp.Span(microseconds: 1))
         let file = map.node("file")
         let stream = map.node("stream")
+        let http = map.node("http")
         map.finish()
         guard stated.count == 1 else {
             errors.add(
@@ -67,6 +72,7 @@ public struct WaitWork: TaskWork {
             return task.expression(until, "'until' in \(subject)", expecting: .timestamp).map { .moment($0) }
         }
         if let span { return .span(span.value) }
+        if let http { return task.address(http, "'http' in \(subject)").map { .http($0) } }
         if let file { return task.path(file, "'file' in \(subject)").map { .file($0) } }
         guard let stream, let name = task.name(stream, of: "stream", key: "wait") else { return nil }
         guard task.hasInterval else {
@@ -95,10 +101,15 @@ public struct WaitWork: TaskWork {
         case .span(let span): .map(["for": .span(span)])
         case .file(let path): .map(["file": path.text.canonical])
         case .stream(let name): .map(["stream": .text(name)])
+        case .http(let address): .map(["http": address.text.canonical])
         }
     }
 
     public var outputs: [TaskOutput] { [] }
-    public var permissions: [RequiredPermission] { [] }
+
+    public var permissions: [RequiredPermission] {
+        if case .http = condition { [RequiredPermission(.httpSend)] } else { [] }
+    }
+
     public var isWaiting: Bool { true }
 }

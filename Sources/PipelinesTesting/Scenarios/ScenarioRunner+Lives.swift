@@ -78,7 +78,7 @@ extension ScenarioRunner {
             case .moment(let expression):
                 guard case .timestamp(let moment) = try expression.value(in: start.scope) else { return }
                 end = moment
-            case .timeOfDay, .file, .stream: return
+            case .timeOfDay, .file, .stream, .http: return
             }
             scheduler.complete(run: start.address.run, start.number, attempt: start.attempt, at: end, &turn)
         default: break

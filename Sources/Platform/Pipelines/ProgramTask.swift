@@ -131,30 +131,8 @@ extension Platform {
     private func names(_ outputs: [TaskOutput]) -> String { outputs.map { "'\($0.name)'" }.joined(separator: ", ") }
 
     private func taskValue(_ json: JSONValue, _ output: TaskOutput, _ work: RunWork, _ mask: SecretMask) throws -> TaskValue {
-        func scalar(_ json: JSONValue, _ type: ValueType) throws -> Value {
-            let value: Value? =
-                switch type {
-                case .bool: json.bool.map(Value.bool)
-                case .int64: json.int64.map(Value.int64)
-                case .float64: json.double.map(Value.float64)
-                case .string: json.string.map(Value.string)
-                case .timestamp: json.string.flatMap { Timestamp(date: $0, in: .utc) }.map(Value.timestamp)
-                }
-            guard let value else {
-                throw TaskFailure(reason: "'\(output.name)' of its result is \(json.kind) where \(type.rawValue) is declared")
-            }
-            return value
-        }
         switch output.type {
-        case .scalar(let type): return .scalar(try scalar(json, type))
-        case .list(let type):
-            guard let items = json.array else {
-                throw TaskFailure(reason: "'\(output.name)' of its result is \(json.kind) where a list is declared")
-            }
-            guard items.count <= 10_000 else {
-                throw TaskFailure(reason: "'\(output.name)' of its result has \(items.count) items; a list has at most 10000")
-            }
-            return .list(try items.map { try scalar($0, type) })
+        case .scalar, .list: return try output.value(from: json, of: "its result")
         case .file:
             guard let text = json.string, TaskPath.problem(of: text) == nil else {
                 throw TaskFailure(reason: "'\(output.name)' of its result is no path inside the project")

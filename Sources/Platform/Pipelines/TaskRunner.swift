@@ -25,7 +25,7 @@ final class TaskRunner: TaskExecutor {
 
     private struct State: Sendable {
         var attempts: [AttemptName: Attempt] = [:]
-        /// Waits for a file or a stream, which are looked at now and then.
+        /// Waits for a file, a stream or a server, which are looked at now and then.
         var watches: [AttemptName: (start: AttemptStart, report: @Sendable (AttemptOutcome) -> Void)] = [:]
         /// What attempts read and made that ended and are not reported yet.
         var uses: [AttemptName: [DataUse]] = [:]
@@ -37,6 +37,7 @@ final class TaskRunner: TaskExecutor {
     private let platformReference = Mutex<Reference?>(nil)
     /// Guards what is under way.
     private let state = Mutex(State())
+    private let servers = ServerWatch()
     private let programsAllowed: Bool
 
     private struct Reference: Sendable { unowned let platform: Platform }
@@ -213,7 +214,7 @@ final class TaskRunner: TaskExecutor {
                 let seconds = Int(time.microseconds / 1_000_000)
                 (date.hour, date.minute, date.second, date.microsecond) = (seconds / 3_600, seconds / 60 % 60, seconds % 60, 0)
                 complete(start, at: zone.timestamp(of: date) ?? start.started, platform)
-            case .file, .stream:
+            case .file, .stream, .http:
                 state.withLock { $0.watches[name] = (start, report) }
                 checkWatches(platform)
             }
@@ -263,6 +264,8 @@ final class TaskRunner: TaskExecutor {
                     case .stream(let stream):
                         watch.start.facts.interval.map { interval in platform.reached(stream).map { $0 >= interval.end } ?? false } ?? true
                     case .span, .moment, .timeOfDay: false
+                    case .http(let address):
+                        askServer(try address.render(in: watch.start.scope), for: name, platform)
                     }
                 guard hasCome, state.withLock({ $0.watches.removeValue(forKey: name) }) != nil else { continue }
                 watch.report(.succeeded([:]))
@@ -271,6 +274,26 @@ final class TaskRunner: TaskExecutor {
                 watch.report(Self.failure(error, stopped: nil))
             }
         }
+    }
+
+    /// Asks a server that is waited for, if it is time to; what it answers ends the wait later, so that it has never come right away.
+    private func askServer(_ address: WebAddress, for name: AttemptName, _ platform: Platform) -> Bool {
+        servers.ask(name, platform.world.clock) {
+            guard let watch = self.state.withLock({ $0.watches[name] }) else { return }
+            let outcome: AttemptOutcome
+            do {
+                let principal = try platform.principal(of: watch.start.facts.actor)
+                _ = try Guard().scope(for: principal, to: .httpSend, on: .project(platform.project))
+                guard try await platform.isAnswering(address) else { return }
+                outcome = .succeeded([:])
+            } catch {
+                outcome = Self.failure(error, stopped: nil)
+            }
+            guard self.state.withLock({ $0.watches.removeValue(forKey: name) }) != nil else { return }
+            watch.report(outcome)
+            self.servers.forget(name)
+        }
+        return false
     }
 
     var watchesStreams: Bool {
@@ -289,6 +312,7 @@ final class TaskRunner: TaskExecutor {
             let attempt = state.attempts[name]
             return (attempt?.program, attempt?.grace ?? .zero, attempt?.body)
         }
+        servers.forget(name)
         if let program { program.end(after: grace) } else { body?.cancel() }
     }
 
@@ -311,6 +335,7 @@ final class TaskRunner: TaskExecutor {
             attempt.body.cancel()
         }
         for attempt in attempts { await attempt.body.value }
+        await servers.end()
         return attempts.map(\.start)
     }
 }
