@@ -17,14 +17,18 @@ struct PipelineInSwiftTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// The example's files; with pipelines in place of its own if some are given.
-    private func project(with pipelines: [Pipeline]? = nil, beside more: [ProjectSource.File] = []) throws -> CheckedProject {
+    private func project(with pipelines: [Pipeline]? = nil) throws -> CheckedProject {
+        try project(with: pipelines.map { builtIn($0).files })
+    }
+
+    private func project(with pipelines: [ProjectSource.File]?) throws -> CheckedProject {
         let folder = Self.root.appending(path: "Examples/fraud")
         var files: [ProjectSource.File] = []
         let names = FileManager.default.enumerator(atPath: folder.path())?.compactMap { $0 as? String } ?? []
         for name in names where name.hasSuffix(".yaml") && (pipelines == nil || !name.hasPrefix("pipelines/")) {
             files.append(.init(path: name, text: try String(contentsOf: folder.appending(path: name), encoding: .utf8)))
         }
-        return try ProjectPlan.check(ProjectSource(files + more).adding(pipelines.map { builtIn($0).files } ?? []))
+        return try ProjectPlan.check(ProjectSource(files).adding(pipelines ?? []))
     }
 
     private func check(_ yaml: String) throws -> PipelineDefinition {
@@ -156,8 +160,78 @@ struct PipelineInSwiftTests {
               named: { evaluate: fraud, version: champion, after: plain }
               numbered: { evaluate: fraud, version: 3, after: plain }
             """
-        let hash = try #require(project(with: [], beside: [.init(path: "pipelines/p.yaml", text: yaml)]).pipeline("p")?.hash)
+        let hash = try #require(project(with: [ProjectSource.File(path: "pipelines/p.yaml", text: yaml)]).pipeline("p")?.hash)
         #expect(try project(with: [built]).pipeline("p")?.hash == hash)
+    }
+
+    @Test("every kind of step, trigger, parameter and value that Swift can say has the hash of the same in a file")
+    func everyKind() throws {
+        let other = Pipeline("other", parameters: [Parameter("word", .string), Parameter("is_dry", .bool, default: false)]) { Run("a", "true") }
+        let built = Pipeline(
+            "kinds", triggers: [.stream("transactions", every: .hours(6)), .model("fraud"), .model("fraud", alias: "shadow")],
+            parameters: [Parameter("share", .float64, default: 0.5, doc: "words"), Parameter("since", .timestamp, default: "2026-01-01")],
+            defaults: Defaults().priority(2).maxActive(3)
+        ) {
+            let ingest = Ingest("ingest", "new.csv", into: "transactions", live: true)
+            let dataset = Dataset("dataset", of: "fraud", to: "set.csv")
+            let promote = Promote("promote", "fraud", version: 3, alias: "shadow")
+            ingest >> dataset >> promote
+            Predict("predict", "fraud", for: "some.csv", to: "answers.ndjson")
+            Smoke("smoke", "fraud", inputs: ["tx_id": "true", "odd: {key}": true, "amount": 10.5, "count": 3], expect: "output > 0.25")
+            Subpipeline("sub", "other", parameters: ["word": "x${run.id}", "is_dry": true])
+            Wait("until", for: .until("06:30"))
+            Wait("stream", for: .stream("transactions"))
+        }
+        let yaml = """
+            pipeline: kinds
+            triggers: [{ stream: transactions, every: 6h }, { model: fraud }, { model: fraud@shadow }]
+            parameters:
+              share: { type: float64, default: 0.5 }
+              since: { type: timestamp, default: 2026-01-01 }
+            defaults: { priority: 2, max_active: 3 }
+            tasks:
+              ingest: { ingest: transactions, file: new.csv, live: true }
+              dataset: { dataset: fraud, to: set.csv, after: ingest }
+              promote: { promote: fraud, version: 3, alias: shadow, after: dataset }
+              predict: { predict: fraud, file: some.csv, to: answers.ndjson }
+              smoke: { smoke: fraud, inputs: { tx_id: "true", "odd: {key}": true, amount: 10.5, count: 3 }, expect: output > 0.25 }
+              sub: { pipeline: other, parameters: { word: "x${run.id}", is_dry: true } }
+              until: { wait: { until: "06:30" } }
+              stream: { wait: { stream: transactions } }
+            ---
+            pipeline: other
+            parameters: { word: string, is_dry: { type: bool, default: false } }
+            tasks: { a: { run: ["true"] } }
+            """
+        let fromFile = try project(with: [ProjectSource.File(path: "pipelines/kinds.yaml", text: yaml)])
+        let fromProgram = try project(with: [built, other])
+        for name in ["kinds", "other"] {
+            let canonical = try #require(fromFile.pipeline(name)?.canonical)
+            #expect(fromProgram.pipeline(name)?.canonical == canonical)
+        }
+        #expect(fromProgram.pipeline("kinds")?.parameters.first { $0.name == "share" }?.doc == "words")
+    }
+
+    @Test(
+        "every schedule is that of the same in a file",
+        arguments: [
+            (Schedule.hourly, "\"@hourly\""), (.daily, "\"@daily\""), (.weekly, "\"@weekly\""), (.monthly, "\"@monthly\""),
+            (.yearly, "\"@yearly\""), (.every(.seconds(90)), "{ every: 90s }"), (.every(.minutes(15)), "{ every: 15m }"),
+            (.every(.days(7)), "{ every: 7d }"),
+        ] as [(Schedule, String)])
+    func schedules(_ schedule: Schedule, _ text: String) throws {
+        let fromFile = try check("pipeline: p\nschedule: \(text)\ntasks: { a: { run: [\"true\"] } }")
+        #expect(try check(Pipeline("p", schedule: schedule) { Run("a", "true") }).canonical == fromFile.canonical)
+    }
+
+    @Test("any text comes back as it was said")
+    func texts() throws {
+        var text = "\u{85}\u{A0}\u{2028}\u{2029}\u{FEFF}é \u{1F600} # : {x} [y] 'z' \"q\" &a *b !c %d @e `f | > - ? \\u0041 \\"
+        for value in UInt32(1)..<0x20 { text.unicodeScalars.append(Unicode.Scalar(UInt8(value))) }
+        text += "\u{7F} "
+        let back = try check(Pipeline("p", doc: text) { Run("a", "true").doc(text) })
+        #expect(Array(back.doc.utf8) == Array(text.utf8))
+        #expect(back.tasks.first.map { Array($0.doc.utf8) } == Array(text.utf8))
     }
 
     @Test("the order of steps is the order of the arrows")
@@ -173,6 +247,11 @@ struct PipelineInSwiftTests {
         #expect(try after(Pipeline("p") { a >> b; a >> c; [b, c] >> d; e }) == ["a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": []])
         #expect(try after(Pipeline("p") { (a >> b) >> (c >> d) }) == ["a": [], "b": ["a"], "c": ["b"], "d": ["c"]])
         #expect(try after(Pipeline("p") { a.after("e") >> b; e }) == ["a": ["e"], "b": ["a"], "e": []])
+        // Nothing stands between two steps, before the first and after the last.
+        #expect(try after(Pipeline("p") { a >> Flow() >> b }) == ["a": [], "b": ["a"]])
+        #expect(try after(Pipeline("p") { Flow() >> a >> [b, c] >> Flow() >> d }) == ["a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]])
+        // Said twice, it holds once.
+        #expect(try after(Pipeline("p") { a >> b.after("a"); a >> c; a >> c }) == ["a": [], "b": ["a"], "c": ["a"]])
         let isWanted = false
         let made = Pipeline("p") {
             for number in 1...3 { Run("load_\(number)", "true") >> e }
@@ -195,6 +274,19 @@ struct PipelineInSwiftTests {
             let place = (error as? DefinitionErrors)?.errors.first?.place
             return place?.file == "MartletTests/PipelineInSwiftTests.swift" && place?.line == line
         }
+        let top = #line + 1
+        let both = Pipeline("wrong", timeZone: "Mars/Olympus") {
+            Group("g") {
+                Run("b", "true").priority(5_000_000)
+            }
+        }
+        let file = "MartletTests/PipelineInSwiftTests.swift"
+        do {
+            _ = try check(both)
+            Issue.record("it was taken")
+        } catch let errors as DefinitionErrors {
+            #expect(errors.errors.map { "\($0.place?.file ?? ""):\($0.place?.line ?? 0)" }.sorted() == ["\(file):\(top)", "\(file):\(top + 2)"])
+        }
     }
 
     @Test("two steps of one name, and one step in two groups, are mistakes")
@@ -206,6 +298,7 @@ struct PipelineInSwiftTests {
             shared >> Run("b", "true")
         }
         #expect(nested.mistakes.map(\.code) == [.duplicate])
+        #expect(builtIn([nested]).mistakes == nested.mistakes)
         // The same words made anew are other steps.
         func group(_ name: String) -> Group { Group(name) { Run("a", "true") } }
         #expect(Pipeline("p") { group("g") >> group("h") }.mistakes.isEmpty)
@@ -231,5 +324,22 @@ struct PipelineInSwiftTests {
               g: { tasks: { make: { function: g.make, build: "\(functions.build)", arguments: { run: "${run.id}" }, outputs: { count: int64 } } } }
             """
         #expect(try check(yaml).hash == check(pipeline).hash)
+        #expect(builtIn([Pipeline("p") { Run("a", "true") }]).functions == nil)
+    }
+
+    @Test("of several pipelines each has a file and closures of its own, also of what is done on a failure")
+    func several() throws {
+        let first = Pipeline("first") {
+            Task("make") { run in run.log("made") }
+        } onFailure: {
+            Task("tell") { run in run.log("told") }
+        }
+        let second = Pipeline("second") { Task("other") { run in run.log("other") } }
+        let built = builtIn([first, second])
+        #expect(Set(built.files.map(\.path)).count == 2)
+        #expect(try ProjectPlan.check(ProjectSource(built.files)).pipelines.map(\.name).sorted() == ["first", "second"])
+        let functions = try #require(built.functions)
+        #expect(functions["first", "make"] != nil && functions["first", "tell"] != nil && functions["second", "other"] != nil)
+        #expect(functions["first", "other"] == nil && functions["second", "make"] == nil)
     }
 }

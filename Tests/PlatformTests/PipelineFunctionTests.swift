@@ -18,6 +18,9 @@ extension PipelineTests {
         functions["p", "wrong"] = { _ in ["n": [.string("x")]] }
         functions["p", "less"] = { _ in [:] }
         functions["p", "more"] = { _ in ["n": [.int64(1)], "m": [.int64(1)]] }
+        functions["p", "two"] = { _ in ["n": [.int64(1), .int64(2)]] }
+        functions["p", "many"] = { _ in ["items": Array(repeating: .string("x"), count: 10_001)] }
+        functions["p", "mixed"] = { _ in ["items": [.string("x"), .bool(true)]] }
         var settings = TaskSettings()
         settings.functions = functions
         let fixture = try await PlatformFixture(
@@ -39,6 +42,9 @@ extension PipelineTests {
                   wrong: { function: wrong, build: "build-1", outputs: { n: int64 }, allow_failure: true }
                   less: { function: less, build: "build-1", outputs: { n: int64 }, allow_failure: true }
                   more: { function: more, build: "build-1", outputs: { n: int64 }, allow_failure: true }
+                  two: { function: two, build: "build-1", outputs: { n: int64 }, allow_failure: true }
+                  many: { function: many, build: "build-1", outputs: { items: list of string }, allow_failure: true }
+                  mixed: { function: mixed, build: "build-1", outputs: { items: list of string }, allow_failure: true }
                   unknown: { function: none, build: "build-1", allow_failure: true }
                   other: { function: make, build: "build-2", allow_failure: true }
                 """,
@@ -49,7 +55,7 @@ extension PipelineTests {
         #expect(done["state"]?.string == "succeeded")
         let states = states(done)
         #expect(["make", "check", "each"].allSatisfy { states[$0] == "succeeded" })
-        #expect(["wrong", "less", "more", "unknown", "other"].allSatisfy { states[$0] == "failed" })
+        #expect(["wrong", "less", "more", "two", "many", "mixed", "unknown", "other"].allSatisfy { states[$0] == "failed" })
         let id = done["run"]?.string ?? ""
         // The newest attempt's log: the first one failed.
         #expect(try log(done, "make", on: fixture) == "key \(id)/make/0, attempt 2\n")
@@ -60,6 +66,9 @@ extension PipelineTests {
         #expect(reasons["wrong"] == "the function gave 'n' as string where int64 is declared")
         #expect(reasons["less"] == "the function did not give 'n'")
         #expect(reasons["more"] == "the function gave 'm', which its task does not declare under 'outputs'")
+        #expect(reasons["two"] == "the function gave 2 values for 'n', which is one")
+        #expect(reasons["many"] == "'items' has 10001 items; a list has at most 10000")
+        #expect(reasons["mixed"] == "the function gave 'items' as bool where string is declared")
         #expect(reasons["unknown"] == "this program has no function 'none' of pipeline 'p'")
         #expect(reasons["other"]?.contains("is compiled into the program build-2") == true)
         try await fixture.platform.close()

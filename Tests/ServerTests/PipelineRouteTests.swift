@@ -261,6 +261,65 @@ struct PipelineRouteTests {
         try await project.close()
     }
 
+    @Test("no page, part of a log, number or body is larger than its limit")
+    func limits() async throws {
+        let project = try await project()
+        let run = try await start("plain", of: project)
+        _ = try await ended(run, of: project)
+        func status(_ path: String) async -> Int { await project.send(.get, "/api/v1/" + path).status }
+        for list in ["pipeline-runs", "pipeline-backfills", "pipeline-alerts", "pipeline-runs/\(run)/history", "pipeline-runs/\(run)/lineage"] {
+            #expect(await status(list + "?limit=10000") == 200, "\(list)")
+            for wrong in ["0", "10001", "-1", "x"] { #expect(await status(list + "?limit=\(wrong)") == 400, "\(list) \(wrong)") }
+        }
+        for (path, last, first) in [
+            ("pipeline-runs/\(run)/tasks/say/log?limit=", 4_194_304, 4_194_305), ("lineage?dataset=file:x&limit=", 1_000, 1_001),
+            ("lineage?dataset=file:x&depth=", 50, 51),
+        ] {
+            #expect(await status(path + "\(last)") == 200, "\(path)")
+            #expect(await status(path + "\(first)") == 400, "\(path)")
+        }
+        let log = "pipeline-runs/\(run)/tasks/say/log"
+        for wrong in ["index=1000001", "attempt=0", "attempt=1000001", "offset=-1"] { #expect(await status(log + "?" + wrong) == 400, "\(wrong)") }
+        // Another instance and another attempt than there were printed nothing.
+        for other in ["index=1", "attempt=2"] { #expect(await status(log + "?" + other) == 404, "\(other)") }
+        let mark = #"{"state":"succeeded","index":1000001}"#
+        #expect(await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/fail/mark", mark).status == 400)
+        let large = "{}" + String(repeating: " ", count: 1 << 20)
+        for path in [
+            "pipelines/plain/runs", "pipelines/plain/pause", "pipelines/plain/resume", "pipelines/nightly/backfills", "pipelines/plain/webhook",
+            "pipeline-runs/\(run)/cancel", "pipeline-runs/\(run)/clear", "pipeline-runs/\(run)/tasks/fail/mark",
+            "pipeline-runs/\(run)/tasks/fail/decide", "pipeline-backfills/nothing/cancel",
+        ] {
+            #expect(await project.send(.post, "/api/v1/" + path, large).status == 413, "\(path)")
+        }
+        try await project.close()
+    }
+
+    @Test("runs and alerts are listed in pages that end")
+    func paging() async throws {
+        let project = try await project()
+        var made: [String] = []
+        for _ in 0..<3 {
+            made.insert(try await start("plain", of: project), at: 0)
+            _ = try await ended(made[0], of: project)
+        }
+        for list in ["pipeline-runs", "pipeline-alerts"] {
+            var runs: [String] = []
+            var sizes: [Int] = []
+            var next: String? = ""
+            while let before = next, sizes.count < 9 {
+                let page = try await project.send(.get, "/api/v1/\(list)?limit=2" + (before.isEmpty ? "" : "&before=\(before)")).json
+                let items = page["items"]?.array ?? []
+                sizes.append(items.count)
+                runs += items.compactMap { $0["run"]?.string }
+                next = page["next"]?.string ?? page["next"]?.int64.map { "\($0)" }
+            }
+            #expect(runs == made && sizes == [2, 1], "\(list)")
+        }
+        #expect(try await project.send(.get, "/api/v1/pipeline-runs?until=2020-01-01T00:00:00Z").json["items"] == [])
+        try await project.close()
+    }
+
     @Test("pages show the graph and the runs, and escape what definitions say")
     func pages() async throws {
         let project = try await project()
