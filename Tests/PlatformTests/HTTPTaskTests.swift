@@ -49,7 +49,7 @@ struct HTTPTaskTests {
         #expect(asked.body == #"{"count":3,"fixed":[1,true,null,"x","2"],"name":"a/../b?c&d=e#f%","text":"is 3"}"#)
         #expect(server.requests.contains { $0.target == "/w?x" })
         let log = try #require(try runs.log(done, "send", on: fixture))
-        #expect(log.hasPrefix("POST http://127.0.0.1:\(server.port)/items/\(encoded): 201, 44 bytes\n{\"id\": 7"))
+        #expect(log.hasPrefix("POST http://127.0.0.1:\(server.port)/items/\(encoded): 201, 43 bytes\n{\"id\": 7"))
         #expect(!log.contains("by="))
         try await fixture.platform.close()
         await server.stop()
