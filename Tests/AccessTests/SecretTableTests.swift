@@ -63,7 +63,7 @@ struct SecretTableTests {
 
     @Test("names and values that cannot be taken are refused, without the value", arguments: [
         ("", "v"), ("1a", "v"), ("_a", "v"), ("a b", "v"), ("a#1", "v"), ("ä", "v"), (String(repeating: "a", count: 65), "v"), ("a", ""),
-        ("a", String(repeating: "canary", count: 17)), ("a", "canary\u{0}"),
+        ("a", String(repeating: "canary", count: 17)), ("a", "canary" + String(repeating: "x", count: 95)), ("a", "canary\u{0}"),
     ])
     func refused(_ name: String, _ value: String) throws {
         defer { remove() }

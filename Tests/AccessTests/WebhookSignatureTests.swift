@@ -55,6 +55,7 @@ struct WebhookSignatureTests {
         for changes: [String: String?] in [
             ["webhook-id": "msg_2"], ["webhook-id": ""], ["webhook-id": nil], ["webhook-timestamp": nil], ["webhook-timestamp": "1614265331"],
             ["webhook-timestamp": "01614265330"], ["webhook-timestamp": "+1614265330"], ["webhook-timestamp": "99999999999999999999"],
+            ["webhook-timestamp": "999999999999999999"], ["webhook-timestamp": "99999999999"],
             ["webhook-timestamp": ""], ["webhook-signature": ""], ["webhook-signature": String(signature.dropFirst(3))],
             ["webhook-signature": "v2," + signature.dropFirst(3)], ["webhook-signature": signature.dropLast(2) + "=="],
             ["webhook-signature": String(repeating: "v1,AAAA ", count: 8) + signature],
@@ -63,5 +64,15 @@ struct WebhookSignatureTests {
             #expect(!isValid(["x-hub-signature-256": text], Array("Hello, World!".utf8), Self.githubSecret), "\(text)")
         }
         #expect(WebhookSignature(body: []) { _ in nil } == nil)
+    }
+
+    @Test("a secret that says no bytes in base 64 is its text, and not the empty key that anybody has")
+    func empty() {
+        let hello = Array("Hello, World!".utf8)
+        let (underNothing, underText) = (
+            "2bbcfa9524f3218c7a34b30e6936f8b1a4516cb097f1a85a1c7d98b5977ec769", "1a38013b55d4d143df22e09be15224eddb2eccb92d0729e6830388a42780cc80"
+        )
+        #expect(!isValid(["x-hub-signature-256": "sha256=" + underNothing], hello, Secret("whsec_")))
+        #expect(isValid(["x-hub-signature-256": "sha256=" + underText], hello, Secret("whsec_")))
     }
 }

@@ -22,4 +22,13 @@ struct ProjectSourceOriginTests {
         #expect(inner[0].value.place == place(10))
         #expect(inner[1].keyPlace == place(20))
     }
+
+    @Test("of one path the program's text counts, and all other files stay")
+    func adding() {
+        func file(_ path: String, _ text: String) -> ProjectSource.File { ProjectSource.File(path: path, text: text) }
+        let source = ProjectSource([file("martlet.yaml", "a"), file("program/1.yaml", "old")])
+        #expect(source.adding([file("program/1.yaml", "new"), file("a.yaml", "b")]).files == [
+            file("a.yaml", "b"), file("martlet.yaml", "a"), file("program/1.yaml", "new"),
+        ])
+    }
 }

@@ -36,7 +36,10 @@ struct PipelineLineageTests {
             return found.compactMap { id in traces.firstIndex { $0.address == id.address } }
         }
         #expect(try runs(.output, DataThing(.stream, "s", version: "950")) == [9, 8, 7])
+        #expect(try runs(.output, DataThing(.stream, "s", version: "900")) == [9, 8, 7])
+        #expect(try runs(.output, DataThing(.stream, "s", version: "899")) == [8, 7, 6])
         #expect(try runs(.input, DataThing(.stream, "s", version: "900")) == [50])
+        #expect(try runs(.input, DataThing(.stream, "s", version: "950")) == [50])
         #expect(try runs(.input, DataThing(.stream, "s", version: "951")) == [])
         #expect(try runs(.output, DataThing(.stream, "s")) == [49, 48, 47])
         #expect(try runs(.input, DataThing(.file, "new.csv", version: "17")) == [17])

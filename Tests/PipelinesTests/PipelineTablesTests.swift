@@ -156,6 +156,9 @@ struct PipelineTablesTests {
             expected.append((id, pipeline, state, backfill, created))
         }
         try store.commit(turn)
+        let unended = expected.filter { $0.state == .queued || $0.state == .running }
+        #expect(Set(unended.map(\.state)).count == 2)
+        #expect(try store.database.read { try store.tables.unendedRuns($0) }.map(\.facts.id) == unended.map(\.id))
         expected.reverse()
         let since = start + .minutes(50)
         let until = start + .minutes(150)
@@ -222,6 +225,7 @@ struct PipelineTablesTests {
                 state: ended == nil ? .running : .succeeded, ended: ended)
             turn.records.append((id, TimedRecord(created, .began)))
             turn.graphs[id] = graph
+            turn.traces.append(AttemptTrace(InstanceAddress(run: id, task: "a"), attempt: 1, pipeline: "p", time: created, uses: []))
             turn.cacheEntries.append(.init(key: "k\(number)", run: id, task: "a", time: created, result: ["n": .scalar(.int64(1))]))
         }
         try store.commit(turn)
@@ -235,6 +239,8 @@ struct PipelineTablesTests {
         }
         // Files go first.
         #expect(try delete() == [])
+        let kept = try store.database.read { reader in try (0..<10).filter { try store.tables.cached("k\($0)", since: start, reader) != nil } }
+        #expect(kept == Array(3..<10))
         let ended = try store.database.read { try store.tables.runsWithFiles(endedBefore: limit, limit: 100, $0) }
         #expect(ended.map(\.id) == [1, 3, 4, 5].map { ids[$0] })
         try store.database.write { transaction in
@@ -243,6 +249,13 @@ struct PipelineTablesTests {
             try store.tables.removedFiles(of: EndedRun(id: ids[6], ended: limit), transaction)
         }
         #expect(try store.database.read { try store.tables.runsWithFiles(endedBefore: start + .days(99), limit: 100, $0) }.count == 5)
+        // One that was taken up again and ended anew may have files again.
+        var again = Turn()
+        again.runStates = [.init(run: ids[5], state: .succeeded, began: start, ended: start + .days(5) + .hours(2))]
+        try store.commit(again)
+        let anew = try store.database.read { try store.tables.runsWithFiles(endedBefore: limit, limit: 100, $0) }
+        #expect(anew == [EndedRun(id: ids[5], ended: start + .days(5) + .hours(2))])
+        try store.database.write { try store.tables.removedFiles(of: anew[0], $0) }
         #expect(try delete { $0 == ids[3] } == [ids[1], ids[4]])
         #expect(try delete() == [ids[3], ids[5]])
         #expect(try delete() == [])
@@ -250,6 +263,7 @@ struct PipelineTablesTests {
             #expect(try store.tables.runs(RunFilter(), limit: 100, reader).map(\.facts.id).sorted() == [0, 2, 6, 7, 8, 9].map { ids[$0] })
             for (number, id) in ids.enumerated() {
                 #expect(try store.tables.records(of: id, graph, reader).isEmpty == [1, 3, 4, 5].contains(number))
+                #expect(try store.tables.traces(ofRun: id, reader).isEmpty == [1, 3, 4, 5].contains(number))
                 #expect(try store.tables.cached("k\(number)", since: start, reader) == (number < 6 ? nil : ["n": .scalar(.int64(1))]))
             }
         }
@@ -277,6 +291,10 @@ struct PipelineTablesTests {
         _ = try commit(4, "q", at: start + .days(1))
         let last = try commit(3, "q", at: start)
         #expect(last == 5)
+        func told(after sequence: Int64) throws -> [Int64] {
+            try store.database.read { try store.tables.history(after: sequence, run: nil, limit: 2, $0) }.map(\.sequence)
+        }
+        #expect(try told(after: 0) == [1, 2] && told(after: 2) == [3, 4] && told(after: 4) == [5] && told(after: 5) == [])
         func delete() throws -> [String] {
             try store.database.write { transaction in
                 for run in try store.tables.runsWithFiles(endedBefore: start + .days(9), limit: 100, transaction) {
@@ -296,6 +314,68 @@ struct PipelineTablesTests {
         #expect(try delete() == [Turns.id(4, start + .days(1))])
         let rows = try store.database.read { try $0.rows("SELECT run FROM pipelines_history").map { try $0.value("run", as: String.self) } }
         #expect(rows == [Turns.id(1, start), Turns.id(5, start + .days(2))])
+    }
+
+    @Test("what happened in one turn is told by run, in the order of the first record of each")
+    func turns() throws {
+        let store = try PipelineDatabase()
+        let graph = PipelineGraph(try Reading.pipeline("pipeline: p\ntasks: { a: { run: [x] } }"))
+        let now = Timestamp(microseconds: 1)
+        var turn = Turn()
+        for id in ["r1", "r2", "r3"] {
+            Turns.run(RunFacts(id: id, pipeline: "p", cause: .manual, actor: Turns.ada, created: now), &turn)
+            turn.graphs[id] = graph
+        }
+        for id in ["r2", "r1", "r2", "r3"] { turn.records.append((id, TimedRecord(now, .late(task: nil)))) }
+        try store.commit(turn)
+        let told = try store.database.read { try store.tables.history(after: 0, run: nil, limit: 9, $0) }
+        #expect(told.map(\.run) == ["r2", "r1", "r3"])
+        #expect(try store.database.read { try store.tables.records(of: "r2", graph, $0) }.count == 2)
+    }
+
+    @Test("a result that is kept again takes the place of the one before")
+    func results() throws {
+        let store = try PipelineDatabase()
+        let first = Timestamp(microseconds: 1)
+        let later = Timestamp(microseconds: 2)
+        for (time, number) in [(first, Int64(1)), (later, 2)] {
+            var turn = Turn()
+            turn.cacheEntries = [.init(key: "k", run: "r\(number)", task: "a", time: time, result: ["n": .scalar(.int64(number))])]
+            try store.commit(turn)
+        }
+        #expect(try store.database.read { try store.tables.cached("k", since: later, $0) } == ["n": .scalar(.int64(2))])
+    }
+
+    @Test("backfills are listed with the newest first, and go once they ended, are old and have no runs left, a bounded number at a time")
+    func backfills() throws {
+        let store = try PipelineDatabase()
+        let start = try Turns.at("2024-03-01")
+        let day = DataInterval(start: start, end: start + .days(1))
+        var turn = Turn()
+        let ids = (0..<6).map { Turns.id($0, start + .days(Int64($0))) }
+        for (number, id) in ids.enumerated() {
+            var backfill = Backfill(
+                id: id, pipeline: "p", actor: Turns.ada, created: start + .days(Int64(number)), intervals: [day], maxActiveRuns: 1)
+            backfill.state = [.ended, .running, .ended, .cancelled, .ended, .ended][number]
+            turn.backfills.append(backfill)
+        }
+        // The third has a run left; the last is young.
+        Turns.run(
+            RunFacts(id: "r1", pipeline: "p", cause: .backfill, interval: day, actor: Turns.ada, created: day.end, backfill: ids[2]), &turn)
+        try store.commit(turn)
+        func left(_ state: Backfill.State? = nil, limit: Int = 100) throws -> [String] {
+            try store.database.read { try store.tables.backfills(state, limit: limit, $0) }.map(\.id)
+        }
+        #expect(try left() == ids.reversed() && left(limit: 2) == [ids[5], ids[4]] && left(.running) == [ids[1]])
+        func delete() throws {
+            try store.database.write { try store.tables.deleteBackfills(madeBefore: start + .days(5), limit: 2, $0) }
+        }
+        try delete()
+        #expect(try left() == [5, 4, 2, 1].map { ids[$0] })
+        try delete()
+        #expect(try left() == [5, 2, 1].map { ids[$0] })
+        try delete()
+        #expect(try left() == [5, 2, 1].map { ids[$0] })
     }
 
     @Test("records are read by a program that puts the tasks in another order, and not by one that lacks a task")

@@ -25,6 +25,19 @@ struct PipelineRetentionTests {
                 pipeline: asks
                 tasks: { a: { check: 1 < 2 }, may: { approval: May it?, after: a } }
                 ---
+                pipeline: fails
+                tasks: { a: { check: 1 > 2 } }
+                ---
+                pipeline: daily
+                schedule: "@daily"
+                tasks: { a: { check: 1 < 2 } }
+                ---
+                pipeline: caches
+                tasks: { a: { run: ["true"], cache: 10d } }
+                ---
+                pipeline: prints
+                tasks: { a: { run: [echo, a] }, b: { run: [echo, b] }, c: { run: [echo, c] } }
+                ---
                 pipeline: makes
                 tasks: { a: { run: [sh, -c, 'printf ''{"n": 1}'' > "$MARTLET_RESULT"'], outputs: { n: int64 } } }
                 """,
@@ -116,6 +129,60 @@ struct PipelineRetentionTests {
         try await fixture.platform.maintain()
         #expect(try runs(fixture).count == 2)
         #expect(names("logs", fixture).isEmpty)
+        try await fixture.platform.close()
+    }
+
+    @Test("alerts and backfills go with the runs; a result stays for as long as a task may take it")
+    func others() async throws {
+        let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+        let fixture = try await fixture(clock, "{ runs: 2d }")
+        let platform = fixture.platform
+        func alerts() throws -> [String?] {
+            try platform.pipelineAlerts(pipeline: nil, before: nil, limit: 100, scope: fixture.scope(.pipelinesRead, .pipeline)).alerts
+                .map { $0["run"]?.string }
+        }
+        func backfills() throws -> [JSONValue] { try platform.backfillList(limit: 100, scope: fixture.scope(.pipelinesRead, .pipeline)) }
+        _ = try await pipelines.run("fails", on: fixture)
+        _ = try await pipelines.run("caches", on: fixture)
+        let now = clock.now()
+        _ = try await platform.backfillPipeline(
+            "daily", from: now - .days(3), to: now, of: .all, maxActiveRuns: 4, newestFirst: false, dryRun: false, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "daily"))
+        while try backfills().first?["state"]?.string == "running" {
+            try await platform.checkPipelines()
+            await Task.yield()
+        }
+        clock.advance(by: .days(3))
+        let newest = try id(try await pipelines.run("fails", on: fixture))
+        _ = try await pipelines.run("daily", on: fixture)
+        #expect(try alerts().count == 2 && backfills().count == 1)
+        // Files, runs and what hangs on them go one after the other.
+        for _ in 0..<3 { try await platform.maintain() }
+        #expect(try alerts() == [newest])
+        #expect(try backfills().isEmpty)
+        let again = try await pipelines.run("caches", on: fixture)
+        #expect(again["tasks"]?.array?.first?["instances"]?.array?.first?["cached"]?.bool == true)
+        try await platform.close()
+    }
+
+    @Test("a run with more files than one round removes is kept until all are gone")
+    func manyFiles() async throws {
+        let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+        var limits = Platform.Limits()
+        limits.pastFiles = 1
+        let fixture = try await fixture(clock, "{ runs: 1h }", limits: limits)
+        let first = try id(try await pipelines.run("prints", on: fixture))
+        clock.advance(by: .hours(2))
+        let second = try id(try await pipelines.run("prints", on: fixture))
+        try await fixture.platform.maintain()
+        #expect(try runs(fixture) == [first, second] && names("logs", fixture) == [first, second])
+        for _ in 0..<30 where names("logs", fixture).contains(first) {
+            #expect(try runs(fixture).contains(first))
+            try await fixture.platform.maintain()
+        }
+        for _ in 0..<3 { try await fixture.platform.maintain() }
+        #expect(names("logs", fixture) == [second])
+        #expect(try runs(fixture) == [second])
         try await fixture.platform.close()
     }
 

@@ -89,6 +89,7 @@ struct TaskSecretTests {
               plain: \(task(#"printf "{\"s\": \"is %s\", \"f\": \"file\"}" "$P" > "$MARTLET_RESULT""#))
               escaped: \(task(#"printf "{\"s\": \"%s%s\", \"f\": \"file\"}" "$${P%?}" "\\u0021" > "$MARTLET_RESULT""#))
               name: \(task(#"printf "{\"%s\": 1}" "$P" > "$MARTLET_RESULT""#))
+              escapedName: \(task(#"printf "{\"%s%s\": 1}" "$${P%?}" "\\u0021" > "$MARTLET_RESULT""#))
               inFile: \(task(#"printf "a %s b" "$P" > held; printf "{\"s\": \"\", \"f\": \"held\"}" > "$MARTLET_RESULT""#))
               broken: \(task(#"printf "%s" "$P" > "$MARTLET_RESULT""#))
               fine: \(task(#"printf "{\"s\": \"hunter\", \"f\": \"file\"}" > "$MARTLET_RESULT""#))
@@ -96,13 +97,23 @@ struct TaskSecretTests {
         try set("warehouse", "hunter2!", on: fixture)
         let done = try await pipelines.run("p", on: fixture)
         #expect(pipelines.states(done) == [
-            "plain": "failed", "escaped": "failed", "name": "failed", "inFile": "failed", "broken": "failed", "fine": "succeeded",
+            "plain": "failed", "escaped": "failed", "name": "failed", "escapedName": "failed", "inFile": "failed", "broken": "failed", "fine": "succeeded",
         ])
-        for task in ["plain", "escaped", "name", "broken"] {
+        for task in ["plain", "escaped", "name", "escapedName", "broken"] {
             #expect(reason(done, task) == "its result holds a secret that it was given; results are stored and shown, so it is not kept", "\(task)")
         }
         #expect(reason(done, "inFile").contains("the file 'held' of its result holds a secret"))
         #expect(!"\(done)".contains("hunter2"))
+        try await fixture.platform.close()
+    }
+
+    @Test("secrets that are more than an environment holds fail the attempt with a sentence")
+    func size() async throws {
+        let names = (0..<5).map { "S\($0): s\($0)" }.joined(separator: ", ")
+        let fixture = try await pipelines.started("pipeline: p\ntasks: { a: { run: [\"true\"], secrets: { \(names) } } }\n")
+        for number in 0..<5 { try set("s\(number)", String(repeating: "x", count: 60_000), on: fixture) }
+        let done = try await pipelines.run("p", on: fixture)
+        #expect(reason(done, "a") == "its secrets have 300000 bytes together; a program is given at most 262144")
         try await fixture.platform.close()
     }
 

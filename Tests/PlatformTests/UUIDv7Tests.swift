@@ -39,8 +39,12 @@ struct UUIDv7Tests {
             let next = UUIDv7.make(at: time, after: last, random: random)
             if let last { #expect("\(last)" < "\(next)") }
             #expect(UUIDv7("\(next)") == next)
+            #expect(next.high >> 12 & 15 == 7 && next.low >> 62 == 2)
             last = next
         }
+        // After the very last of a millisecond there is none: another is drawn.
+        let end = UUIDv7.make(at: time, random: Fixed(word: .max))
+        #expect(UUIDv7.make(at: time, after: end, random: random) == UUIDv7.make(at: time, random: random))
         let later = UUIDv7.make(at: time + Timestamp.Span(microseconds: 1_000), after: last, random: random)
         #expect(later == UUIDv7.make(at: time + Timestamp.Span(microseconds: 1_000), random: random))
         #expect(UUIDv7.make(at: time, after: later, random: random) == UUIDv7.make(at: time, random: random))

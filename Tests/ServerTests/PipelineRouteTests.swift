@@ -141,7 +141,7 @@ struct PipelineRouteTests {
         #expect(list["items"]?.array?.compactMap { $0["run"]?.string } == [run])
         let log = await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/say/log")
         #expect(log.text == "hi\n")
-        #expect(log.headers["x-next-offset"] == "3")
+        #expect(log.headers["x-next-offset"] == "3" && log.headers["x-content-type-options"] == "nosniff")
         #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/say/log?offset=1").text == "i\n")
         #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/fail/log").errorCode == "nothing_printed")
         #expect(await project.send(.get, "/api/v1/pipeline-runs/\(run)/tasks/none/log").errorCode == "not_found")
@@ -162,6 +162,23 @@ struct PipelineRouteTests {
         _ = try check(
             await project.send(.post, "/api/v1/pipeline-runs/\(run)/clear", #"{"tasks":["then"]}"#), "pipelineRuns.clear", of: project)
         #expect(try await ended(run, of: project)["state"]?.string == "succeeded")
+        // Without what it leads to, a task is made anew alone.
+        func attempts(_ json: JSONValue) -> [String: Int64] {
+            Dictionary(uniqueKeysWithValues: (json["tasks"]?.array ?? []).map {
+                ($0["task"]?.string ?? "", $0["instances"]?.array?.first?["attempt"]?.int64 ?? 0)
+            })
+        }
+        let before = attempts(try await ended(run, of: project))
+        _ = try check(
+            await project.send(.post, "/api/v1/pipeline-runs/\(run)/clear", #"{"tasks":["say"],"downstream":false}"#), "pipelineRuns.clear", of: project)
+        let later = attempts(try await ended(run, of: project))
+        #expect(later["say"] == 2 && before["say"] == 1 && later["then"] == before["then"])
+        // A number may be given as a text, as a command line does; a key has its bounds.
+        let other = try await ended(start("plain", #"{"parameters":{"count":"7"}}"#, of: project), of: project)
+        #expect(other["parameters"]?["count"]?.int64 == 7)
+        for key in ["", String(repeating: "k", count: 201)] {
+            #expect(await project.send(.post, "/api/v1/pipelines/plain/runs", "{\"key\":\"\(key)\"}").status == 400)
+        }
         try await project.close()
     }
 
@@ -211,9 +228,22 @@ struct PipelineRouteTests {
             #expect(await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body, token: viewer).status == 403)
             _ = try check(
                 await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body), "pipelineRuns.decide", of: project)
-            #expect(try await ended(run, of: project)["state"]?.string == state)
+            let done = try await ended(run, of: project)
+            #expect(done["state"]?.string == state)
+            let result = done["tasks"]?.array?.first?["instances"]?.array?.first?["result"]
+            #expect(state == "failed" || result?["note"]?.string == "fine", "\(done)")
             #expect(await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", body).status >= 400)
         }
+        // Nobody answers for what they asked for themselves.
+        let token = try await project.token(.engineer, including: [.execute, .pipelinesApprove])
+        let own = try #require(try await project.send(.post, "/api/v1/pipelines/asks/runs", token: token).json["run"]?.string)
+        while try await project.send(.get, "/api/v1/pipeline-runs/\(own)").json["tasks"]?.array?.first?["state"]?.string != "deferred" {
+            await Task.yield()
+        }
+        let answer = await project.send(.post, "/api/v1/pipeline-runs/\(own)/tasks/may/decide", #"{"approved":true}"#, token: token)
+        #expect(answer.status == 409 && answer.errorCode == "conflict", "\(answer.text)")
+        #expect(await project.send(.post, "/api/v1/pipeline-runs/\(own)/tasks/may/decide", #"{"approved":true}"#).status == 200)
+        #expect(try await ended(own, of: project)["state"]?.string == "succeeded")
         let run = try await start("asks", of: project)
         _ = try check(await project.send(.post, "/api/v1/pipeline-runs/\(run)/cancel"), "pipelineRuns.cancel", of: project)
         #expect(try await ended(run, of: project)["state"]?.string == "cancelled")
@@ -233,9 +263,16 @@ struct PipelineRouteTests {
         let id = try #require(made["backfill"]?.string)
         let list = try check(await project.send(.get, "/api/v1/pipeline-backfills"), "pipelineBackfills.list", of: project)
         #expect(list["items"]?.array?.first?["backfill"]?.string == id)
+        while try await project.send(.get, "/api/v1/pipeline-backfills").json["items"]?.array?.first?["begun"]?.int64 != 2 { await Task.yield() }
         let runs = try await project.send(.get, "/api/v1/pipeline-runs?backfill=\(id)").json
+        // Listed with the newest first, which is the run of the first interval.
+        #expect(runs["items"]?.array?.map { $0["interval"]?["start"]?.string } == ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
         for run in runs["items"]?.array ?? [] {
             #expect(try await ended(run["run"]?.string ?? "", of: project)["state"]?.string == "succeeded")
+        }
+        for (scope, count) in [("", Int64(0)), (#","of":"failed""#, 0), (#","of":"all""#, 2)] {
+            let again = await project.send(.post, "/api/v1/pipelines/nightly/backfills", "{\(range),\"dry_run\":true\(scope)}")
+            #expect(try again.json["runs"]?.int64 == count, "\(scope)")
         }
         #expect(await project.send(.post, "/api/v1/pipeline-backfills/nothing/cancel").status == 404)
         try await project.close()
