@@ -250,6 +250,8 @@ struct PipelineInSwiftTests {
         // Nothing stands between two steps, before the first and after the last.
         #expect(try after(Pipeline("p") { a >> Flow() >> b }) == ["a": [], "b": ["a"]])
         #expect(try after(Pipeline("p") { Flow() >> a >> [b, c] >> Flow() >> d }) == ["a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]])
+        // What a step waits for already stays.
+        #expect(try after(Pipeline("p") { a >> b.after("c"); c }) == ["a": [], "b": ["a", "c"], "c": []])
         // Said twice, it holds once.
         #expect(try after(Pipeline("p") { a >> b.after("a"); a >> c; a >> c }) == ["a": [], "b": ["a"], "c": ["a"]])
         let isWanted = false
@@ -274,19 +276,29 @@ struct PipelineInSwiftTests {
             let place = (error as? DefinitionErrors)?.errors.first?.place
             return place?.file == "MartletTests/PipelineInSwiftTests.swift" && place?.line == line
         }
+        func lines(_ pipeline: Pipeline) throws -> [Int] {
+            do {
+                _ = try check(pipeline)
+                return []
+            } catch let errors as DefinitionErrors {
+                return errors.errors.compactMap(\.place).filter { $0.file == "MartletTests/PipelineInSwiftTests.swift" }.map(\.line).sorted()
+            }
+        }
         let top = #line + 1
         let both = Pipeline("wrong", timeZone: "Mars/Olympus") {
             Group("g") {
                 Run("b", "true").priority(5_000_000)
             }
         }
-        let file = "MartletTests/PipelineInSwiftTests.swift"
-        do {
-            _ = try check(both)
-            Issue.record("it was taken")
-        } catch let errors as DefinitionErrors {
-            #expect(errors.errors.map { "\($0.place?.file ?? ""):\($0.place?.line ?? 0)" }.sorted() == ["\(file):\(top)", "\(file):\(top + 2)"])
+        #expect(try lines(both) == [top, top + 2])
+        // Also of the first line of what is said there.
+        #expect(try lines(Pipeline("no name") { Run("a", "true") }) == [#line])
+        let step = #line + 3
+        let named = Pipeline("wrong") {
+            Run("a", "true")
+            Run("no name", "true")
         }
+        #expect(try lines(named) == [step])
     }
 
     @Test("two steps of one name, and one step in two groups, are mistakes")

@@ -132,6 +132,15 @@ struct PipelineServiceTests {
         let address = InstanceAddress(run: run, task: "a")
         #expect(try traces().map(\.attempt) == [1, 2])
         #expect(try traces().allSatisfy { $0.address == address && $0.pipeline == "p" && Set($0.uses) == Set(uses) })
+        // An end that is told twice is no news the second time, whatever it says then.
+        executor.state.withLock { $0.uses = [] }
+        let report = try #require(executor.state.withLock { $0.reports.first { $0.name == "p b#1" }?.report })
+        report(.succeeded([:]))
+        service.turn()
+        executor.state.withLock { $0.uses = uses }
+        report(.succeeded([:]))
+        service.turn()
+        #expect(try traces().count == 2)
         // Nobody waits for what is said of the first attempt now.
         service.tell { scheduler, now, turn in
             if scheduler.report(run: run, InstanceNumber(0), attempt: 1, .succeeded([:]), at: now, &turn) { Issue.record("it was news") }
@@ -193,6 +202,8 @@ struct PipelineServiceTests {
             try store.database.write { try store.tables.deleteAlerts(before: clock.now(), limit: limit, $0) }
             return try alerts(nil).count
         }
+        try store.database.write { try store.tables.deleteAlerts(before: all[2].alert.time, limit: 100, $0) }
+        #expect(try alerts(nil) == all)
         #expect(try delete(1) == 2)
         #expect(try delete(100) == 1)
         #expect(try alerts(nil) == [all[0]])
@@ -200,6 +211,111 @@ struct PipelineServiceTests {
 
     private func alerts(_ pipeline: String?) throws -> [StoredAlert] {
         try store.database.read { try store.tables.alerts(pipeline: pipeline, before: nil, limit: 100, $0) }
+    }
+
+    @Test("an attempt that only waits is counted when its run is stopped or a person says how it ended; of too many pipelines some are not")
+    func counts() throws {
+        let now = Timestamp(microseconds: 1)
+        let waits = PipelineGraph(
+            try Reading.pipeline("pipeline: p\ntasks: { a: { approval: \"go?\" }, b: { run: [x] }, c: { run: [x] } }"))
+        var turn = Turn()
+        turn.graphs["r"] = waits
+        for task in 0..<3 {
+            turn.records.append(("r", TimedRecord(now, .attempt(InstanceNumber(task), number: 1, isDeferred: waits.nodes[task].task.name == "a"))))
+        }
+        let ran = InstanceNumber(try #require(waits.number(of: "b")))
+        turn.records.append(("r", TimedRecord(now, .marked(ran, .succeeded, by: "ada"))))
+        turn.records.append(("r", TimedRecord(now, .stopping(.cancelled, by: "ada"))))
+        var counts = PipelineCounts()
+        counts.add(turn, at: .zero)
+        #expect(counts.attempts == [.init(kind: "approval", outcome: .cancelled): 1, .init(kind: "run", outcome: .cancelled): 1])
+
+        var many = Turn()
+        for number in 0...PipelineCounts.pipelineLimit {
+            let graph = PipelineGraph(try Reading.pipeline("pipeline: p\(number)\ntasks: { a: { run: [x] } }"))
+            many.graphs["r\(number)"] = graph
+            many.runStates.append(.init(run: "r\(number)", state: .succeeded, began: now, ended: now))
+        }
+        counts.add(many, at: .zero)
+        counts.add(many, at: .zero)
+        #expect(counts.runs.count == PipelineCounts.pipelineLimit && counts.runs.values.allSatisfy { $0 == 2 })
+    }
+
+    @Test("what comes in is done in its order, and who follows is told once of each turn that is stored")
+    func following() async throws {
+        let service = try await service(store.database, FakeExecutor())
+        let told = Shared(0)
+        let number = service.follow { told.withLock { $0 += 1 } }
+        let done = Shared<[Int]>([])
+        for item in 0..<5 { service.tell { _, _, _ in done.withLock { $0.append(item) } } }
+        service.turn()
+        #expect(done.withLock { $0 } == [0, 1, 2, 3, 4])
+        #expect(told.withLock { $0 } == 0)
+        try await run(service)
+        #expect(told.withLock { $0 } == 1)
+        service.unfollow(number)
+        try await run(service)
+        #expect(told.withLock { $0 } == 1)
+    }
+
+    @Test("a run that is not there is asked nothing about; one that ended is")
+    func unknown() async throws {
+        let executor = FakeExecutor()
+        let service = try await service(store.database, executor)
+        let run = try await run(service)
+        executor.end("p a#1", .failed(reason: "no", isRetryable: false))
+        service.turn()
+        #expect(service.look { $0.run(run) == nil })
+        #expect(try await turning(service) { try await service.ask(aboutRun: run) { _, _, _ throws(SchedulerError) in 7 } } == 7)
+        await #expect(throws: SchedulerError.self) {
+            try await turning(service) { try await service.ask(aboutRun: "nothing") { _, _, _ throws(SchedulerError) in 7 } }
+        }
+    }
+
+    @Test("a pipeline that was paused is so when the store is opened again")
+    func pausing() async throws {
+        let first = try await service(store.database, FakeExecutor())
+        try await turning(first) {
+            try await first.ask { scheduler, now, turn throws(SchedulerError) in
+                try scheduler.setPaused(true, "p", by: "ada", at: now, &turn)
+            }
+        }
+        let second = try await service(store.database, FakeExecutor())
+        #expect(second.look { $0.isPaused("p") })
+    }
+
+    @Test("a schedule and a backfill go on where they were when the store is opened again")
+    func goingOn() async throws {
+        let hourly = PipelineGraph(
+            try Reading.pipeline("pipeline: p\nschedule: { every: 1h }\ncatchup: true\ntasks: { a: { run: [x] } }"))
+        func open(_ executor: FakeExecutor) async throws -> PipelineService {
+            let world = World(clock: clock, random: SeededRandom(seed: 1), files: SimulatedFileSystem(seed: 1))
+            let service = try PipelineService(database: store.database, world: world, executor: executor) { _, _ in hourly }
+            try await turning(service) { try await service.configure([.init(hourly, source: "s", actor: Self.ada)], pools: [:]) }
+            return service
+        }
+        func runs(_ cause: RunCause) throws -> [StoredRun] {
+            try store.database.read { try store.tables.runs(RunFilter(), limit: 100, $0) }.filter { $0.facts.cause == cause }
+        }
+        let first = try await open(FakeExecutor())
+        let past = try Turns.at("2023-01-01")
+        let backfill = Backfill(
+            id: Turns.id(1, past), pipeline: "p", actor: Self.ada, created: past,
+            intervals: (0..<2).map { DataInterval(start: past + .hours($0), end: past + .hours($0 + 1)) }, maxActiveRuns: 1)
+        try await turning(first) {
+            try await first.ask { scheduler, now, turn throws(SchedulerError) in try scheduler.add(backfill, at: now, &turn) }
+        }
+        #expect(try runs(.backfill).count == 1 && runs(.schedule).isEmpty)
+        clock.advance(by: .hours(3))
+        let executor = FakeExecutor()
+        let second = try await open(executor)
+        second.turn()
+        // The hours that have passed since the first opening.
+        let scheduled = try runs(.schedule).count
+        #expect((2...3).contains(scheduled), "\(scheduled)")
+        #expect(executor.end("p a#2"))
+        second.turn()
+        #expect(try runs(.backfill).map(\.facts.interval?.start) == [past + .hours(1), past])
     }
 
     @Test("a turn that changes nothing writes nothing")
@@ -275,17 +391,10 @@ struct PipelineServiceTests {
     func fatalMeanwhile() async throws {
         let late = Shared<Task<Void, any Error>?>(nil)
         let waker = Shared<PipelineService?>(nil)
-        let hasAsked = Shared(false)
         let database = FaultyDatabase(store.database) { failure in
             guard failure != nil, let service = waker.withLock({ $0 }) else { return }
-            late.withLock { late in
-                late = Task {
-                    hasAsked.withLock { $0 = true }
-                    try await service.ask { _, _, _ throws(SchedulerError) in }
-                }
-            }
-            // Until the question is, as far as can be told, in the inbox.
-            for _ in 0..<1_000_000 where !hasAsked.withLock({ $0 }) {}
+            // It goes on here until it waits, so that the question is in the inbox.
+            late.withLock { $0 = Task.immediate { try await service.ask { _, _, _ throws(SchedulerError) in } } }
         }
         let service = try await service(database, FakeExecutor())
         waker.withLock { $0 = service }
