@@ -94,7 +94,7 @@ let package = Package(
             libraries: nio + [arguments]),
         .program("Program", on: ["Command"]),
         // Projects in Swift: the command with their definitions built in.
-        .library("Martlet", on: ["Frames", "World", "Definitions", "Storage", "Platform", "Command"]),
+        .library("Martlet", on: ["Frames", "World", "Definitions", "Storage", "Pipelines", "Platform", "Command"]),
         .executableTarget(name: "FraudProject", dependencies: ["Martlet"], path: "Examples/fraud-in-swift"),
 
         // Test support: a world with virtual time and planted faults, oracles, contract kits.

@@ -48,19 +48,3 @@ public struct Parameter: Hashable, Sendable {
         self.written = .map(written)
     }
 }
-
-/// How what a task waits for must have ended.
-public enum TriggerRule: String, Hashable, Sendable, CaseIterable {
-    case allSuccess = "all_success"
-    case allFailed = "all_failed"
-    case allDone = "all_done"
-    case allDoneMinOneSuccess = "all_done_min_one_success"
-    case allSkipped = "all_skipped"
-    case oneFailed = "one_failed"
-    case oneSuccess = "one_success"
-    case oneDone = "one_done"
-    case noneFailed = "none_failed"
-    case noneFailedMinOneSuccess = "none_failed_min_one_success"
-    case noneSkipped = "none_skipped"
-    case always
-}

@@ -33,8 +33,8 @@ extension FunctionWork: PlatformTask {
             guard given.count == 1 else { throw TaskFailure(reason: "the function gave \(given.count) values for '\(output.name)', which is one") }
             return .scalar(try checked(given[0], type))
         case .list(let type):
-            guard given.count <= 10_000 else {
-                throw TaskFailure(reason: "'\(output.name)' has \(given.count) items; a list has at most 10000")
+            guard given.count <= TaskOutput.listLimit else {
+                throw TaskFailure(reason: "'\(output.name)' has \(given.count) items; a list has at most \(TaskOutput.listLimit)")
             }
             return .list(try given.map { try checked($0, type) })
         case .file: throw TaskFailure(reason: "a function gives no files")

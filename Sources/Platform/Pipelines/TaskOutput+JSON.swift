@@ -5,7 +5,7 @@ import MartletPipelines
 
 extension TaskOutput {
     /// The most items of a list that tasks pass to one another.
-    private static let listLimit = 10_000
+    static let listLimit = 10_000
 
     /// The value that a JSON value is in the type that is declared, which is none of a file.
     ///
