@@ -49,6 +49,8 @@ let package = Package(
 
         // Floor 2: storage.
         .part("Storage", on: ["Bytes", "Frames", "World"], libraries: [crypto, grdb, sqlite]),
+        .systemLibrary(name: "CDuckDB", path: "Sources/CDuckDB"),
+        .part("SQL", on: ["Bytes", "Frames"], libraries: ["CDuckDB"]),
 
         // Floor 3: parts.
         .part("Access", on: ["Bytes", "Frames", "World", "Storage"], libraries: [crypto]),
@@ -60,7 +62,7 @@ let package = Package(
         .part("Registry", on: ["Bytes", "Frames", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
         .part("Serving", on: ["Frames", "Definitions"]),
-        .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "Access"], libraries: [heap]),
+        .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "SQL", "Access"], libraries: [heap]),
 
         // Floor 4: the platform, which wires the parts.
         .part(
@@ -72,7 +74,7 @@ let package = Package(
         .part(
             "Platform",
             on: [
-                "Bytes", "Frames", "Expressions", "Statistics", "Features", "Models", "World", "Definitions", "Storage", "Access",
+                "Bytes", "Frames", "Expressions", "Statistics", "Features", "Models", "World", "Definitions", "Storage", "SQL", "Access",
                 "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Plan",
             ]),
 
@@ -90,8 +92,9 @@ let package = Package(
         .part("Demo", on: ["Frames", "World"]),
         .part(
             "Command",
-            on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Ingestion", "Platform", "Server", "Demo"],
-            libraries: nio + [arguments]),
+            on: [
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "SQL", "Access", "Ingestion", "Pipelines", "Platform", "Server", "Demo",
+            ], libraries: nio + [arguments]),
         .program("Program", on: ["Command"]),
         // Projects in Swift: the command with their definitions built in.
         .library("Martlet", on: ["Frames", "World", "Definitions", "Storage", "Pipelines", "Platform", "Command"]),
@@ -129,6 +132,7 @@ let package = Package(
         .tests("World", on: ["Frames", "World", "Simulation"]),
         .tests("Definitions", on: ["Frames", "World", "Definitions"]),
         .tests("Storage", on: ["Bytes", "Frames", "World", "Simulation", "Storage", "StorageTesting"], libraries: [grdb]),
+        .tests("SQL", on: ["Bytes", "Frames", "SQL"]),
         .tests("Access", on: ["Bytes", "Frames", "World", "Simulation", "Storage", "Access"]),
         .tests("Governance", on: ["Frames", "World", "Simulation", "Storage", "Access", "Governance"]),
         .tests("Ingestion", on: ["Bytes", "Frames", "Ingestion"], libraries: ["CZlib"]),
@@ -140,7 +144,7 @@ let package = Package(
         .tests(
             "Pipelines",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Simulation", "Definitions", "Storage", "Access", "Pipelines",
+                "Bytes", "Frames", "Expressions", "World", "Simulation", "Definitions", "Storage", "SQL", "Access", "Pipelines",
                 "PipelinesTesting",
             ], exclude: ["Golden", "Scenarios"]),
         .tests(

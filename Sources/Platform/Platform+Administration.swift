@@ -12,6 +12,7 @@ import MartletPlan
 import MartletRegistry
 import MartletServing
 import MartletStatistics
+import MartletSQL
 import MartletStorage
 import MartletTraining
 import MartletWorld
@@ -214,6 +215,17 @@ extension Platform {
             return "none was lost; a crash can lose those of \(lateRecords.boundMilliseconds) ms, of endpoints with 'record: after_answer'"
         }
         await check("xgboost") { "\(try XGBoostLibrary.open())" }
+        await check("duckdb") { try duckDB() }
         return found
+    }
+
+    /// Which library carries out SQL. That there is none is well, as long as nobody asks for it.
+    private func duckDB() throws -> String {
+        do {
+            return "\(try DuckDBLibrary.open(at: taskSettings.duckDB, candidates: DuckDBLibrary.places(below: taskSettings.home)))"
+        } catch {
+            guard error.code == .libraryMissing else { throw error }
+            return "not found; only tasks of the kind 'sql' need it: Scripts/duckdb.sh installs it"
+        }
     }
 }

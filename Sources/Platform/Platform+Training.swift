@@ -59,18 +59,24 @@ public struct TrainingReport: Sendable {
 
 extension Platform {
     /// Trains a model: its training set as of now, the trees, the measures on the test rows, the gates, the signed package.
+    ///
+    /// - Parameter effectKey: what asks for it, so that whoever asks again under it is given the version that was registered then.
     public func train(
-        _ name: String, requestID: String?, scope: Scope, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
+        _ name: String, effectKey: String? = nil, requestID: String?, scope: Scope, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
     ) async throws -> TrainingReport {
         try scope.require(.modelsTrain, on: resource(.model, name))
         let inForce = inForce
         guard let project = inForce.project, let release = inForce.release else { throw PlatformError.notApplied }
         guard let model = project.model(name) else { throw PlatformError.unknown("model", name, among: project.models.map(\.name)) }
 
+        if let effectKey, let earlier = try database.read({ try runs.run(of: name, effectKey: effectKey, $0) }) {
+            return try report(of: earlier)
+        }
         var run = Run(
             id: UUIDv7.make(at: world.clock.now(), random: world.random).description, model: name, started: world.clock.now(),
             definition: "\(DefinedVersion(model).hash)", actor: "\(scope.principal)",
             parameters: parameterJSON(model.trainer).description)
+        run.effectKey = effectKey
         try begin(run)
         do {
             let report = try await train(model, project, release, &run, scope: scope, requestID: requestID, progress)
@@ -82,6 +88,21 @@ extension Platform {
             try database.write { [run] in try runs.finish(run, $0) }
             throw error
         }
+    }
+
+    /// What a run that registered a version gave.
+    private func report(of run: Run) throws -> TrainingReport {
+        func json(_ text: String?) throws -> JSONValue { try JSONValue(parsing: text ?? "null") }
+        guard let number = run.version else { throw PlatformError(.damaged, "the run '\(run.id)' has no version") }
+        let model = try servedModel(run.model, number)
+        let (metrics, rows, gates) = (try json(run.metrics), try json(run.rows), try json(run.gates))
+        func count(_ name: String) -> Int { Int(clamping: rows[name]?.int64 ?? 0) }
+        return TrainingReport(
+            model: run.model, version: number, run: run.id, package: model.version.package,
+            metrics: metrics.object?.members.map { ($0.key, $0.value.double) } ?? [], trainRows: count("train"), testRows: count("test"),
+            immatureRows: count("immature"),
+            gates: gates.array?.map { ($0["gate"]?.string ?? "", $0["passed"]?.bool == true) } ?? [],
+            cut: Int64(model.manifest.lineage.cut) ?? 0, dataset: model.manifest.lineage.datasetHash)
     }
 
     private func train(

@@ -104,7 +104,7 @@ public final class SystemFileSystem: FileSystem {
         let number = openat(folder.number, path.name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw FileError(errno: errno, "open", path.description) }
         let descriptor = FileDescriptor(number)
-        if flock(number, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+        if flock(number, LOCK_EX | LOCK_NB) == 0 { return LockedFile(descriptor) }
         if errno == EWOULDBLOCK { return nil }
         throw FileError(errno: errno, "lock", path.description)
     }
@@ -126,8 +126,22 @@ public final class SystemFileSystem: FileSystem {
     }
 }
 
-/// A descriptor that is closed when the last reference goes; `flock` locks go with it.
-final class FileDescriptor: FileLock {
+/// A lock by `flock`, which is given back by name and not by closing alone: between a program's start and its first own step
+/// its process has a copy of every descriptor, and the lock would stay with it for that long.
+private final class LockedFile: FileLock {
+    private let descriptor: FileDescriptor
+
+    init(_ descriptor: FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        flock(descriptor.number, LOCK_UN)
+    }
+}
+
+/// A descriptor that is closed when the last reference goes.
+final class FileDescriptor: Sendable {
     let number: Int32
 
     init(_ number: Int32) {

@@ -42,6 +42,20 @@ struct HouseTests {
         }
     }
 
+    @Test("the packages of the build are those of the bill, at its versions")
+    func packages() throws {
+        let resolved = try JSONSerialization.jsonObject(with: Data(contentsOf: root.appending(path: "Package.resolved"))) as? [String: Any]
+        let pins = try #require(resolved?["pins"] as? [[String: Any]])
+        let found = pins.map { pin in
+            let place = (pin["location"] as? String ?? "").split(separator: "/").suffix(2).joined(separator: "/")
+            let version = (pin["state"] as? [String: Any])?["version"] as? String ?? "of no version"
+            return "\(place.hasSuffix(".git") ? String(place.dropLast(4)) : place) \(version)"
+        }
+        let bill = try String(contentsOf: root.appending(path: "docs/reference/dependencies.md"), encoding: .utf8)
+        let stated = bill.matches(of: #/\| ([\w.-]+/[\w.-]+) \| ([\w.-]+) \|/#).map { "\($0.1) \($0.2)" }
+        #expect(stated.count > 9 && stated == found.sorted { $0.lowercased() < $1.lowercased() })
+    }
+
     @Test("no committed text names a machine's path")
     func paths() throws {
         let places = ["Sources", "Tests", "docs", "Scripts", "Examples", "README.md", "Makefile", "ARCHITECTURE.md", "CHANGELOG.md"]

@@ -141,7 +141,11 @@ struct PipelineInSwiftTests {
                 expect: [201], retryCodes: [503], outputs: ["id": .int64], follow: true, answerLimit: "64KiB")
             let plain = HTTP("plain", .put, "https://api.example/", body: .text("words"))
             let (newest, named) = (Evaluate("newest", "fraud"), Evaluate("named", "fraud", version: "champion"))
+            let query = SQL(
+                "query", "SELECT $id AS id, $n AS n\nFROM 'a.csv'", parameters: ["id": "${run.id}", "n": 3], database: "shop.duckdb",
+                outputs: ["id": .list(of: .string), "n": .int64], limits: Run.Limits(memory: "1GB"), inputs: ["a.csv"], grace: "5s")
             up >> send >> plain >> [newest, named, Evaluate("numbered", "fraud", version: 3)]
+            plain >> query >> SQL("rows", "SELECT 1", to: "out/rows.parquet")
         }
         let yaml = """
             pipeline: p
@@ -159,6 +163,18 @@ struct PipelineInSwiftTests {
               newest: { evaluate: fraud, after: plain }
               named: { evaluate: fraud, version: champion, after: plain }
               numbered: { evaluate: fraud, version: 3, after: plain }
+              query:
+                sql: |-
+                  SELECT $id AS id, $n AS n
+                  FROM 'a.csv'
+                parameters: { id: "${run.id}", n: 3 }
+                database: shop.duckdb
+                outputs: { id: list of string, n: int64 }
+                limits: { memory: 1GB }
+                inputs: [a.csv]
+                grace: 5s
+                after: plain
+              rows: { sql: SELECT 1, to: out/rows.parquet, after: query }
             """
         let hash = try #require(project(with: [ProjectSource.File(path: "pipelines/p.yaml", text: yaml)]).pipeline("p")?.hash)
         #expect(try project(with: [built]).pipeline("p")?.hash == hash)

@@ -1,6 +1,8 @@
 import MartletAccess
+import MartletBytes
 import MartletFrames
 import MartletPipelines
+import MartletSQL
 import MartletWorld
 import Testing
 
@@ -65,6 +67,51 @@ struct TaskKindTests {
         #expect(throws: TaskScopeError.self) { try whole.request(in: TaskScope(["run.id": .string("file:///etc/passwd")]), rule: EgressRule()) }
     }
 
+    @Test("SQL becomes a call of this program with its statements, the values of their parameters and its bounds")
+    func sql() throws {
+        let plain = try work("{ sql: \"SELECT 1\" }", SQLWork.self)
+        #expect(plain.outputs.map { "\($0.name): \($0.type)" } == ["rows: int64"])
+        #expect(try permissions("{ sql: \"SELECT 1\" }") == ["execute on project:shop"])
+        let work = try work(
+            "{ sql: \"CREATE TABLE t AS SELECT $Day AS d; SELECT $n AS n, d FROM t;\", parameters: { day: \"${run.id}\", n: 3, text: \"at ${run.id}\" }, database: \"${run.id}.duckdb\", outputs: { n: int64, d: list of string } }"
+                .replacing("d FROM", with: "$text, d FROM"), SQLWork.self)
+        #expect(work.outputs.map { "\($0.name): \($0.type)" } == ["d: list of string", "n: int64", "rows: int64"])
+        let scope = TaskScope(["run.id": .string("r'1")])
+        let program = try work.program(in: scope, needs: ["cpu": 4], folder: "/work")
+        #expect(try program.arguments(in: scope) == ["martlet", "run-sql"])
+        let json = try JSONValue(parsing: try program.environment(in: scope)[SQLWork.requestVariable] ?? "")
+        var expected = SQLRequest(
+            statements: ["CREATE TABLE t AS SELECT $Day AS d", " SELECT $n AS n, $text, d FROM t"],
+            parameters: ["day": .string("r'1"), "n": .int64(3), "text": .string("at r'1")])
+        expected.database = "r'1.duckdb"
+        expected.outputs = [.init("d", .string, isList: true), .init("n", .int64, isList: false)]
+        (expected.threads, expected.readable, expected.spill) = (4, ["/work"], "/work")
+        #expect(try SQLRequest(json: json) == expected)
+        #expect(program.outputs == work.outputs && program.limits.memory == (4 << 30) + (4 << 30))
+
+        // Memory is what the task says, else what it holds of the pool.
+        func memory(_ text: String, _ needs: [String: Int64]) throws -> Int64? {
+            let program = try self.work(text, SQLWork.self).program(in: scope, needs: needs, folder: nil)
+            return try JSONValue(parsing: program.environment(in: scope)[SQLWork.requestVariable] ?? "")["memory_bytes"]?.int64
+        }
+        #expect(try memory("{ sql: \"SELECT 1\", limits: { memory: 100MB } }", ["memory": 7]) == 100_000_000)
+        #expect(try memory("{ sql: \"SELECT 1\" }", ["memory": 7 << 30]) == 7 << 30)
+        #expect(try memory("{ sql: \"SELECT 1\" }", [:]) == 2 << 30)
+
+        let file = try self.work("{ sql: \"SELECT 1\", to: \"out/${run.id}\" }", SQLWork.self)
+        #expect(file.outputs.map { "\($0.name): \($0.type)" } == ["file: file", "rows: int64"])
+        #expect(throws: TaskScopeError.self) { try file.program(in: scope, needs: [:], folder: nil) }
+        let named = try file.program(in: TaskScope(["run.id": .string("a.CSV.gz")]), needs: [:], folder: nil)
+        #expect(try named.environment(in: scope)[SQLWork.requestVariable]?.contains(#""target":"out/a.CSV.gz","format":"csv.gz""#) == true)
+
+        // What does not fit into an environment is refused with its size, before anything starts.
+        let large = try self.work("{ sql: \"SELECT $a\", parameters: { a: \"${run.id}\" } }", SQLWork.self)
+        let error = #expect(throws: TaskScopeError.self) {
+            try large.program(in: TaskScope(["run.id": .string(String(repeating: "x", count: 130_000))]), needs: [:], folder: nil)
+        }
+        #expect(error?.message.contains("120000") == true)
+    }
+
     @Test("texts that look alike and mean otherwise are other definitions")
     func canonical() throws {
         let texts = [
@@ -79,6 +126,14 @@ struct TaskKindTests {
         ]
         let works = try texts.map { AnyTaskWork(try work($0, HTTPWork.self)) }
         #expect(Set(works).count == texts.count)
+        let queries = [
+            "{ sql: \"SELECT $a\", parameters: { a: 1 } }", "{ sql: \"SELECT $a\", parameters: { a: \"1\" } }", "{ sql: \"SELECT $a\", parameters: { a: 1.0 } }",
+            "{ sql: \"SELECT $a\", parameters: { a: \"${run.id}\" } }", "{ sql: \"SELECT $a\", parameters: { a: \"$${run.id}\" } }",
+            "{ sql: \"SELECT 1\" }", "{ sql: \"SELECT 1\", to: a.csv }", "{ sql: \"SELECT 1\", database: a.csv }", "{ sql: \"SELECT 1\", outputs: { a: int64 } }",
+            "{ sql: \"SELECT 1\", outputs: { a: list of int64 } }", "{ sql: \"SELECT 1\", limits: { memory: 1GB } }", "{ sql: \"SELECT 1\", inputs: [a.csv] }",
+            "{ sql: \"SELECT 1\", grace: 1s }",
+        ]
+        #expect(try Set(queries.map { AnyTaskWork(try work($0, SQLWork.self)) }).count == queries.count)
         #expect(try Set(["newest", "1", "champion"].map { version in
             AnyTaskWork(try work(version == "newest" ? "{ evaluate: returns }" : "{ evaluate: returns, version: \(version) }", EvaluateWork.self))
         }).count == 3)

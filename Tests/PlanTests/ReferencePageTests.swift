@@ -152,6 +152,16 @@ struct ReferencePageTests {
                 answer_limit: 64KiB
                 after: five
               post: { http: { method: POST, url: "https://api.example/", json: { id: "${tasks.send.id}" } }, after: send }
+              query:
+                sql: SELECT $n AS n
+                parameters: { n: "${parameters.day}" }
+                database: shop.duckdb
+                outputs: { n: string }
+                limits: { memory: 1GB }
+                inputs: [in.csv]
+                grace: 5s
+                after: post
+              rows: { sql: SELECT 1 AS one, to: rows.parquet, after: query }
             on_failure: { tell: { run: [./tell] } }
             ---
             pipeline: q

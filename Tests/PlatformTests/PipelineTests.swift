@@ -177,6 +177,17 @@ struct PipelineTests {
         let answers = try String(contentsOfFile: fixture.folder + "/answers.ndjson", encoding: .utf8)
         #expect(answers.split(separator: "\n").count == 3)
 
+        // The body of 'train' once more, as after a crash before its end was stored: the version that it registered, and no other.
+        func versions() throws -> Int { try fixture.platform.modelVersions("fraud", limit: 100, scope: fixture.scope(.modelsRead, .model)).count }
+        let train = try fixture.scope(.modelsTrain, .model, "fraud")
+        let made = try await fixture.platform.train("fraud", effectKey: "\(id)/train/0#0", requestID: nil, scope: train)
+        #expect(made.version == 1 && made.passed)
+        let result = done["tasks"]?.array?.first { $0["task"]?.string == "train" }?["instances"]?.array?.first?["result"]
+        #expect(made.metrics.map(\.name).sorted() == ["average_precision", "precision_at_10", "roc_auc"])
+        for metric in made.metrics { #expect(metric.value != nil && result?[metric.name]?.double == metric.value, "\(metric)") }
+        #expect(result?["run"]?.string == made.run)
+        #expect(try versions() == 1)
+
         // Where the model came from, and what was made of it.
         let read = try fixture.scope(.pipelinesRead, .pipeline)
         let lineage = try fixture.platform.lineage(of: DataThing(.model, "fraud", version: "1"), depth: 5, limit: 100, scope: read)
@@ -208,6 +219,32 @@ struct PipelineTests {
         #expect(release.actor == "token:\(issued.token.id)")
         #expect(try fixture.platform.pipelineActor(of: release).id == "test")
         #expect(try fixture.platform.verifyAudit(scope: fixture.scope(.auditRead, .server)).isIntact)
+        try await fixture.platform.close()
+    }
+
+    @Test("a training that is cleared is done anew")
+    func clearedTraining() async throws {
+        let fixture = try await PlatformFixture(
+            files: FraudProject.files.merging(["pipelines/p.yaml": "pipeline: p\ntasks: { train: { train: fraud } }\n"]) { $1 })
+        try await fixture.apply()
+        _ = try await fixture.ingest(FraudProject.history(), into: "transactions")
+        try await fixture.platform.startPipelines(schedules: false)
+        let first = try await run("p", on: fixture)
+        let id = try #require(first["run"]?.string)
+        func version(_ run: JSONValue) -> Int64? {
+            run["tasks"]?.array?.first?["instances"]?.array?.first?["result"]?["version"]?.int64
+        }
+        #expect(version(first) == 1)
+        _ = try await fixture.platform.clearPipelineRun(
+            id, tasks: ["train"], withDownstream: true, requestID: nil, scope: fixture.scope(.pipelinesRun, .pipeline))
+        let again = try await end(of: id, on: fixture)
+        #expect(version(again) == 2, "\(again)")
+        // What was made before the clear keeps its key, what came after it has its own.
+        for (key, version) in [("0", 1), ("1", 2)] {
+            let made = try await fixture.platform.train(
+                "fraud", effectKey: "\(id)/train/0#\(key)", requestID: nil, scope: fixture.scope(.modelsTrain, .model, "fraud"))
+            #expect(made.version == version)
+        }
         try await fixture.platform.close()
     }
 

@@ -189,7 +189,8 @@ struct TransportTests {
         limits.idleSeconds = 1
         limits.requestSeconds = 1
         try await withPort(limits) { port in
-            let answer = try await exchange(bytes, port: port)
+            // A busy machine may close it before it has read what came, which then is a reset and no end.
+            let answer = await blockingExchange(bytes, port: port)
             #expect(answer.isEmpty)
         }
     }

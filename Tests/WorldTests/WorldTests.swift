@@ -22,6 +22,22 @@ struct WorldTests {
         try FileSystemContract(makeFiles: { SimulatedFileSystem(seed: 1) }).check()
     }
 
+    @Test("a lock that is given back is free, even if a process that was just started has a copy of its descriptor")
+    func lockOutlivesNoCopy() throws {
+        let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().appending(path: UUID().uuidString).path()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let files = try SystemFileSystem(root: folder)
+        var lock = try files.lock(.root / "lock")
+        let own = (try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")).compactMap { Int32($0) }.first {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == folder + "/lock"
+        }
+        let copy = dup(try #require(own))
+        defer { close(copy) }
+        #expect(lock != nil)
+        lock = nil
+        #expect(try files.lock(.root / "lock") != nil)
+    }
+
     @Test("no path leads out of the root", arguments: ["..", "a/../b", "/a", "a//b", "", "a/", ".", "a\0b"])
     func pathsStayInside(_ text: String) {
         #expect(RelativePath(text) == nil)

@@ -17,7 +17,7 @@ struct Root: AsyncParsableCommand {
                              pipeline's task runs is given one with the rights of the run
               NO_COLOR       no colours
             """,
-        subcommands: [],
+        subcommands: [RunSQL.self],
         groupedSubcommands: [
             CommandGroup(name: "A PROJECT", subcommands: [Init.self, Plan.self, Apply.self, Up.self]),
             CommandGroup(name: "DATA", subcommands: [Ingest.self, Events.self, DeadLetters.self, Features.self, Dataset.self]),

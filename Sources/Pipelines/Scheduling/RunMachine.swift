@@ -244,6 +244,9 @@ public final class RunMachine {
         candidates = []
     }
 
+    /// The highest number of an attempt at a task before it was last cleared; 0 if it never was.
+    func clearedAttempts(of task: Int) -> Int { tasks[task].attemptFloor }
+
     private func clear(_ cleared: [Int]) {
         for task in cleared {
             let highest = tasks[task].instances.map(\.attempt).max() ?? tasks[task].attemptFloor

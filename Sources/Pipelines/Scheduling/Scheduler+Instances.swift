@@ -68,7 +68,8 @@ extension Scheduler {
         turn.effects.append(
             .start(
                 AttemptStart(
-                    address: machine.address(of: key.number), number: key.number, attempt: key.attempt, task: task,
+                    address: machine.address(of: key.number), number: key.number, attempt: key.attempt,
+                    clearedAttempts: machine.clearedAttempts(of: key.number.task), task: task,
                     facts: machine.facts, source: run.source, scope: machine.scope(of: key.number), files: machine.files(of: key.number),
                     started: machine.instance(key.number)?.started ?? machine.facts.created, isResumed: isResumed)))
     }

@@ -76,6 +76,8 @@ public struct AttemptStart: Sendable {
     public var address: InstanceAddress
     public var number: InstanceNumber
     public var attempt: Int
+    /// How many attempts there had been when it was last cleared: those up to here were to be done anew.
+    public var clearedAttempts: Int
     public var task: TaskDefinition
     public var facts: RunFacts
     /// The project's files that hold the definition.
@@ -88,6 +90,9 @@ public struct AttemptStart: Sendable {
     public var started: Timestamp
     /// Whether it began before the program did and only waits.
     public var isResumed: Bool
+
+    /// The same for every attempt until it is cleared: what was done under it is not to be done again.
+    public var effectKey: String { "\(address)#\(clearedAttempts)" }
 }
 
 /// Something that people should know of.

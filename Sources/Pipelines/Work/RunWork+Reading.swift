@@ -22,11 +22,15 @@ extension RunWork {
             .optional(
                 "outputs", "map from names to types",
                 "What it writes as a JSON object into the file that `MARTLET_RESULT` names: a type, `list of` a type, or `file` (a path)."),
-            .optional("inputs", "list of paths", "Files whose content decides, with `cache`, whether a result can be taken again."),
-            .optional("grace", "span", standard: "`10s`", "How long it may take to end when asked, before it is killed."),
+            inputsKey, graceKey,
         ],
         tables: [limitKeys],
         read: { value, task in read(value, &task) })
+
+    static let inputsKey = KeyDescription.optional(
+        "inputs", "list of paths", "Files whose content decides, with `cache`, whether a result can be taken again.")
+    static let graceKey = KeyDescription.optional(
+        "grace", "span", standard: "`10s`", "How long it may take to end when asked, before it is killed.")
 
     static let limitKeys = KeyTable(
         "the limits of a program",
@@ -59,8 +63,7 @@ extension RunWork {
         if let folder, folder.text.literal == nil {
             errors.add(.wrongValue, at: task.map.keyPlace("folder"), "\(task.subject("folder")) must be the same in every run")
         }
-        let limitsNode = task.map.node("limits")
-        let limits = limitsNode.map { self.limits($0, task.title, errors) } ?? Limits()
+        let limits = limits(&task)
         let skipCodes = task.codes("skip_codes", in: 1...255)
         let retryCodes = task.codes("retry_codes", in: 1...255)
         if let both = skipCodes.intersection(retryCodes).min() {
@@ -69,11 +72,8 @@ extension RunWork {
                 "the exit code \(both) of \(task.title) cannot mean both to skip and to try again", found: "\(both)")
         }
         let outputs = task.outputs()
-        var inputs: [TaskPath] = []
-        if let node = task.map.node("inputs") {
-            inputs = task.items(node, key: "inputs").compactMap { task.path($0, task.subject("inputs")) }
-        }
-        let grace = task.map.span("grace")?.value ?? .seconds(10)
+        let inputs = inputs(&task)
+        let grace = grace(&task)
         guard errors.count == before else { return nil }
         return RunWork(
             arguments: arguments, environment: environment, secrets: secrets, folder: folder?.text.literal, limits: limits,
@@ -81,6 +81,17 @@ extension RunWork {
     }
 
     // MARK: Details
+
+    static func limits(_ task: inout TaskReader) -> Limits {
+        task.map.node("limits").map { limits($0, task.title, task.errors) } ?? Limits()
+    }
+
+    static func inputs(_ task: inout TaskReader) -> [TaskPath] {
+        guard let node = task.map.node("inputs") else { return [] }
+        return task.items(node, key: "inputs").compactMap { task.path($0, task.subject("inputs")) }
+    }
+
+    static func grace(_ task: inout TaskReader) -> Timestamp.Span { task.map.span("grace")?.value ?? .seconds(10) }
 
     private static func environment(_ task: inout TaskReader) -> [String: TaskText] {
         var result: [String: TaskText] = [:]

@@ -72,10 +72,7 @@ public struct RunWork: TaskWork {
             "env": .map(environment.map { ($0.key, $0.value.canonical) }),
             "secrets": .map(secrets.map { ($0.key, .text($0.value)) }),
             "folder": .optional(folder),
-            "limits": .map([
-                "cpu": .optional(limits.cpu), "memory": RunWork.integer(limits.memory), "output": RunWork.integer(limits.output),
-                "file_size": RunWork.integer(limits.fileSize), "processes": RunWork.integer(limits.processes),
-            ]),
+            "limits": limits.canonical,
             "skip_codes": .list(skipCodes.sorted().map { .integer(Int64($0)) }),
             "retry_codes": .list(retryCodes.sorted().map { .integer(Int64($0)) }),
             "outputs": .map(outputs.map { ($0.name, .text("\($0.type)")) }),
@@ -83,6 +80,14 @@ public struct RunWork: TaskWork {
             "grace": .span(grace),
         ])
     }
+}
 
-    private static func integer(_ number: Int64?) -> CanonicalValue { number.map { .integer($0) } ?? .none }
+extension RunWork.Limits {
+    var canonical: CanonicalValue {
+        func integer(_ number: Int64?) -> CanonicalValue { number.map { .integer($0) } ?? .none }
+        return .map([
+            "cpu": .optional(cpu), "memory": integer(memory), "output": integer(output), "file_size": integer(fileSize),
+            "processes": integer(processes),
+        ])
+    }
 }

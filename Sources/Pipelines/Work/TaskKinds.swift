@@ -5,8 +5,8 @@ public enum TaskKinds {
     /// In the order of the reference page.
     public static let all: [TaskKind] = [
         RunWork.kind, IngestWork.kind, DatasetWork.kind, TrainWork.kind, EvaluateWork.kind, PromoteWork.kind,
-        PredictWork.kind, CheckWork.kind, SmokeWork.kind, HTTPWork.kind, ApprovalWork.kind, PipelineWork.kind, WaitWork.kind,
-        FunctionWork.kind,
+        PredictWork.kind, CheckWork.kind, SmokeWork.kind, SQLWork.kind, HTTPWork.kind, ApprovalWork.kind, PipelineWork.kind,
+        WaitWork.kind, FunctionWork.kind,
     ]
 
     static let words = all.map(\.word)

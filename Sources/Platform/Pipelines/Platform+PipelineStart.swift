@@ -30,6 +30,8 @@ public struct TaskSettings: Sendable {
     public var home: String?
     /// The file of this program, so that a task's `martlet` is the same.
     public var program: String?
+    /// Where DuckDB's library is; nil for the places where the system looks.
+    public var duckDB: String?
     /// Whether programs are started at all.
     public var allowsPrograms = true
     /// Those of a Swift project; nil for the plain program.
@@ -43,8 +45,12 @@ public struct TaskSettings: Sendable {
         settings.path = Environment.value("PATH") ?? settings.path
         settings.home = Environment.value("HOME")
         settings.program = Environment.programPath
+        settings.duckDB = Environment.value(duckDBVariable)
         return settings
     }
+
+    /// Names DuckDB's library, for this process and those that it starts.
+    public static let duckDBVariable = "MARTLET_DUCKDB"
 }
 
 extension Platform {

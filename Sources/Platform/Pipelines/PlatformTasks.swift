@@ -14,9 +14,15 @@ import MartletWorld
 import Synchronization
 
 extension TrainWork: PlatformTask {
+    /// A body that runs again after a crash finds the version that it registered.
     func perform(_ context: TaskContext, on platform: Platform) async throws -> [String: TaskValue] {
+        try await train(context, on: platform, effectKey: context.start.effectKey)
+    }
+
+    /// - Parameter effectKey: nil to train each time that it is asked for.
+    func train(_ context: TaskContext, on platform: Platform, effectKey: String?) async throws -> [String: TaskValue] {
         let scope = try context.scope(to: .modelsTrain, on: platform.resource(.model, model))
-        let report = try await platform.train(model, requestID: context.start.address.description, scope: scope)
+        let report = try await platform.train(model, effectKey: effectKey, requestID: context.start.address.description, scope: scope)
         context.log.write(report.json.description + "\n")
         platform.noteStreams(of: model, cut: report.cut, context)
         context.read(.dataset, model, version: report.dataset, rows: report.trainRows + report.testRows)

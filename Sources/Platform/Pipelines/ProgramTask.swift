@@ -29,6 +29,7 @@ extension Platform {
         ]
         if let home = taskSettings.home { environment["HOME"] = home }
         if let program = taskSettings.program { environment["MARTLET_PROGRAM"] = program }
+        if let path = taskSettings.duckDB { environment[TaskSettings.duckDBVariable] = path }
         if let interval = start.facts.interval {
             environment["MARTLET_INTERVAL_START"] = "\(interval.start)"
             environment["MARTLET_INTERVAL_END"] = "\(interval.end)"
@@ -56,12 +57,13 @@ extension Platform {
     ///
     /// - Parameter inputs: the files that the task names, with their hashes.
     func cacheKey(
-        _ work: RunWork, _ context: TaskContext, inputs: [(path: String, hash: String?)], _ secrets: TaskSecrets
+        _ work: any ProgramWork, _ context: TaskContext, inputs: [(path: String, hash: String?)], _ secrets: TaskSecrets
     ) throws -> String {
+        let scope = withHashes(context)
+        let program = try work.program(in: scope, needs: context.start.task.needs, folder: nil)
         var parts: [CanonicalValue] = [
-            .text(context.start.facts.pipeline), .text(context.start.address.task), work.canonical,
-            .texts(try work.arguments(in: withHashes(context))),
-            .map(try work.environment(in: withHashes(context)).map { ($0.key, .text($0.value)) }),
+            .text(context.start.facts.pipeline), .text(context.start.address.task), work.canonical, .texts(try program.arguments(in: scope)),
+            .map(try program.environment(in: scope).map { ($0.key, .text($0.value)) }),
             .map(secrets.versions.map { ($0.key, .integer($0.value)) }),
         ]
         for input in inputs {
@@ -126,6 +128,15 @@ extension Platform {
             result[output.name] = made
         }
         return result
+    }
+
+    /// What a program that tells why it failed has left as its reason; nil if it has left none.
+    func toldFailure(at path: RelativePath) -> AttemptOutcome? {
+        let limit = 1 << 16
+        guard let bytes = try? world.files.open(path, .read).read(at: 0, count: limit), let json = try? JSONValue(parsing: bytes, lengthLimit: limit),
+            let reason = json["failure"]?.string
+        else { return nil }
+        return .failed(reason: reason, isRetryable: json["retryable"]?.bool == true)
     }
 
     private func names(_ outputs: [TaskOutput]) -> String { outputs.map { "'\($0.name)'" }.joined(separator: ", ") }

@@ -35,7 +35,7 @@ public struct TaskRun: Sendable {
     /// - Returns: the version's number, and the model's metrics on the test part; NaN for one that is undefined there.
     /// - Throws: also if a gate is not passed.
     public func train(_ model: String) async throws -> (version: Int, metrics: [String: Double]) {
-        let given = try await TrainWork(model: model, metrics: []).perform(context, on: platform)
+        let given = try await TrainWork(model: model, metrics: []).train(context, on: platform, effectKey: nil)
         var metrics: [String: Double] = [:]
         for (name, value) in given {
             switch value {

@@ -82,7 +82,7 @@ final class TaskRunner: TaskExecutor {
     private func outcome(of start: AttemptStart, _ name: AttemptName, _ platform: Platform, _ uses: UseRecorder) async -> AttemptOutcome {
         let log = TaskLog(
             platform.world.files, platform.logPath(start.address, attempt: start.attempt),
-            limit: Int((start.task.work.base as? RunWork)?.limits.output ?? Int64(Platform.taskLogBytes)))
+            limit: Int((start.task.work.base as? any ProgramWork)?.limits.output ?? Int64(Platform.taskLogBytes)))
         defer { log.close() }
         do {
             let principal = try platform.principal(of: start.facts.actor)
@@ -95,7 +95,7 @@ final class TaskRunner: TaskExecutor {
             }
             let context = TaskContext(start: start, scope: scope, principal: principal, log: log, uses: uses)
             for hash in Set(start.files.values).sorted() { context.read(.blob, hash, version: hash) }
-            if let work = start.task.work.base as? RunWork { return try await run(work, context, name, platform) }
+            if let work = start.task.work.base as? any ProgramWork { return try await run(work, context, name, platform) }
             guard let work = start.task.work.base as? any PlatformTask else {
                 return .failed(reason: "nothing carries out '\(start.task.work.kind.word)'", isRetryable: false)
             }
@@ -119,12 +119,14 @@ final class TaskRunner: TaskExecutor {
         }
     }
 
-    private func run(_ work: RunWork, _ context: TaskContext, _ name: AttemptName, _ platform: Platform) async throws -> AttemptOutcome {
+    private func run(_ work: any ProgramWork, _ context: TaskContext, _ name: AttemptName, _ platform: Platform) async throws -> AttemptOutcome {
         guard programsAllowed else {
             throw TaskFailure(reason: "this server starts no programs: it was started with --no-exec")
         }
-        let inputs = try platform.inputs(of: work, context)
-        let secrets = try platform.secrets(of: work, context)
+        let folder = try work is RunWork ? nil : platform.world.files.absolutePath(platform.workFolder(of: context.start))
+        let program = try work.program(in: context.scope, needs: context.start.task.needs, folder: folder)
+        let inputs = try platform.inputs(of: program, context)
+        let secrets = try platform.secrets(of: program, context)
         var cacheKey: String?
         if let age = context.start.task.cache {
             let key = try platform.cacheKey(work, context, inputs: inputs, secrets)
@@ -139,7 +141,8 @@ final class TaskRunner: TaskExecutor {
         defer { platform.taskTokens.revoke(token) }
         let mask = SecretMask(secrets.values.values + [token])
         do {
-            let launch = Launch(work: work, context: context, secrets: secrets, token: token, mask: mask, cacheKey: cacheKey)
+            let launch = Launch(
+                work: program, tellsFailures: work.tellsFailures, context: context, secrets: secrets, token: token, mask: mask, cacheKey: cacheKey)
             return try await self.run(launch, name, platform).masked(by: mask)
         } catch {
             let stopped = state.withLock { $0.attempts[name]?.stopReason }
@@ -151,6 +154,7 @@ final class TaskRunner: TaskExecutor {
     /// A program that is about to be started.
     private struct Launch {
         var work: RunWork
+        var tellsFailures: Bool
         var context: TaskContext
         var secrets: TaskSecrets
         /// What its calls of this program act under.
@@ -190,7 +194,10 @@ final class TaskRunner: TaskExecutor {
         }
         if exit.droppedOutputBytes > 0 { context.log.write("\n… \(exit.droppedOutputBytes) bytes of output were left out\n") }
         let stopped = state.withLock { $0.attempts[name]?.stopReason }
-        if let outcome = Platform.outcome(exit, work, stopped: stopped) { return outcome }
+        if let outcome = Platform.outcome(exit, work, stopped: stopped) {
+            guard start.tellsFailures, stopped == nil, let resultPath else { return outcome }
+            return platform.toldFailure(at: resultPath) ?? outcome
+        }
         let result = try resultPath.map { try platform.result(of: work, at: $0, context, start.mask) } ?? [:]
         context.made(filesOf: result)
         return .succeeded(result, cacheKey: start.cacheKey)

@@ -24,7 +24,7 @@ public struct ReleaseTable: Sendable {
                     release INTEGER NOT NULL REFERENCES registry_releases (number)
                 );
                 """),
-        VersionTable.migration, RunTable.migration,
+        VersionTable.migration, RunTable.migration, RunTable.effectKeys,
     ]
 
     public init() {}

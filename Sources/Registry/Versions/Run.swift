@@ -21,6 +21,8 @@ public struct Run: Hashable, Sendable {
     /// The version that it registered.
     public var version: Int?
     public var failure: String?
+    /// What asked for it and is not to have two versions of it; nil for whoever may ask as often as they like.
+    public var effectKey: String?
 
     public enum Status: String, Hashable, Sendable, CaseIterable {
         case running, succeeded, failed
@@ -60,13 +62,20 @@ public struct RunTable: Sendable {
             CREATE INDEX registry_runs_by_model ON registry_runs (model, started);
             """)
 
+    static let effectKeys = Migration(
+        part: "registry", number: 4,
+        sql: """
+            ALTER TABLE registry_runs ADD COLUMN effect_key TEXT;
+            CREATE INDEX registry_runs_by_effect_key ON registry_runs (effect_key) WHERE effect_key IS NOT NULL;
+            """)
+
     public init() {}
 
     public func add(_ run: Run, _ database: any DatabaseTransaction) throws {
         try database.execute("""
-            INSERT INTO registry_runs (id, model, status, started, definition, actor, parameters)
+            INSERT INTO registry_runs (id, model, status, started, definition, actor, parameters, effect_key)
             VALUES (\(run.id), \(run.model), \(run.status.rawValue), \(run.started), \(run.definition), \(run.actor),
-                \(run.parameters))
+                \(run.parameters), \(run.effectKey))
             """)
     }
 
@@ -93,6 +102,14 @@ public struct RunTable: Sendable {
         return try run(row)
     }
 
+    /// The run that registered a version of a model under a key; nil if none did.
+    public func run(of model: String, effectKey: String, _ database: any DatabaseReader) throws -> Run? {
+        try database.row("""
+            SELECT * FROM registry_runs WHERE effect_key = \(effectKey) AND model = \(model) AND version IS NOT NULL
+            ORDER BY started LIMIT 1
+            """).map(run)
+    }
+
     /// Newest first.
     public func list(model: String?, _ database: any DatabaseReader, limit: Int) throws -> [Run] {
         let all: Statement = "SELECT * FROM registry_runs"
@@ -112,6 +129,7 @@ public struct RunTable: Sendable {
         run.gates = try row.optional("gates")
         run.version = try row.optional("version")
         run.failure = try row.optional("failure")
+        run.effectKey = try row.optional("effect_key")
         return run
     }
 }
