@@ -107,6 +107,38 @@ struct TaskSecretTests {
         try await fixture.platform.close()
     }
 
+    @Test("why an attempt failed is told and logged with secrets masked: a program that is not there, a file that is not, a retry")
+    func reasons() async throws {
+        let encoded = Data("hunter2!".utf8).base64EncodedString()
+        let fixture = try await pipelines.started("""
+            pipeline: p
+            parameters: { name: { type: string, default: "hunter2!" }, path: { type: string, default: "../hunter2!" } }
+            tasks:
+              program: { run: [./hunter2!], secrets: { P: warehouse }, allow_failure: true }
+              computed: { run: ["./to ${parameters.name}"], secrets: { P: warehouse }, allow_failure: true }
+              encoded: { run: [./\(encoded)], secrets: { P: warehouse }, allow_failure: true }
+              input: { run: ["true"], inputs: ["a ${parameters.name}"], cache: 1d, secrets: { P: warehouse }, retries: 1, retry_delay: 10ms, allow_failure: true }
+              leaving: { run: ["true"], inputs: ["${parameters.path}"], secrets: { P: warehouse }, allow_failure: true }
+              other: { run: [./hunter2!], allow_failure: true }
+            """)
+        try set("warehouse", "hunter2!", on: fixture)
+        let done = try await pipelines.run("p", on: fixture)
+        #expect(done["state"]?.string == "succeeded", "\(done)")
+        let tasks = ["program": "./***", "computed": "./to ***", "encoded": "./***", "input": "'a ***'", "leaving": "'../***'"]
+        for (task, shown) in tasks {
+            let said = [reason(done, task), try pipelines.log(done, task, on: fixture) ?? ""]
+            for text in said { #expect(text.contains(shown) && !text.contains("hunter2") && !text.contains(encoded.dropLast(2)), "\(task): \(text)") }
+        }
+        // Whoever is not given the secret does not know it.
+        #expect(reason(done, "other").contains("./hunter2!"))
+        let history = try fixture.platform.pipelineHistory(run: nil, after: 0, limit: 1_000, scope: fixture.scope(.pipelinesRead, .pipeline)).items
+        let records = history.flatMap { $0["records"]?.array ?? [] }.filter { $0["task"]?.string != "other" }
+        let retried = try #require(records.first { $0["event"]?.string == "retrying" })
+        #expect(retried["reason"]?.string?.contains("'a ***'") == true)
+        #expect(records.count { $0["event"]?.string == "ended" } == tasks.count && !records.contains { "\($0)".contains("hunter2") }, "\(records)")
+        try await fixture.platform.close()
+    }
+
     @Test("secrets that are more than an environment holds fail the attempt with a sentence")
     func size() async throws {
         let names = (0..<5).map { "S\($0): s\($0)" }.joined(separator: ", ")

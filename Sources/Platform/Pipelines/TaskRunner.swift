@@ -125,22 +125,23 @@ final class TaskRunner: TaskExecutor {
         }
         let folder = try work is RunWork ? nil : platform.world.files.absolutePath(platform.workFolder(of: context.start))
         let program = try work.program(in: context.scope, needs: context.start.task.needs, folder: folder)
-        let inputs = try platform.inputs(of: program, context)
         let secrets = try platform.secrets(of: program, context)
-        var cacheKey: String?
-        if let age = context.start.task.cache {
-            let key = try platform.cacheKey(work, context, inputs: inputs, secrets)
-            cacheKey = key
-            let since = platform.world.clock.now() - age
-            if let result = try platform.database.read({ try PipelineTables().cached(key, since: since, $0) }) {
-                context.made(filesOf: result)
-                return .cached(result)
-            }
-        }
         let token = platform.taskTokens.issue(to: context.start.facts.actor)
         defer { platform.taskTokens.revoke(token) }
         let mask = SecretMask(secrets.values.values + [token])
+        // Whatever is told of the attempt from here on may hold a secret.
         do {
+            let inputs = try platform.inputs(of: program, context)
+            var cacheKey: String?
+            if let age = context.start.task.cache {
+                let key = try platform.cacheKey(work, context, inputs: inputs, secrets)
+                cacheKey = key
+                let since = platform.world.clock.now() - age
+                if let result = try platform.database.read({ try PipelineTables().cached(key, since: since, $0) }) {
+                    context.made(filesOf: result)
+                    return .cached(result)
+                }
+            }
             let launch = Launch(
                 work: program, tellsFailures: work.tellsFailures, context: context, secrets: secrets, token: token, mask: mask, cacheKey: cacheKey)
             return try await self.run(launch, name, platform).masked(by: mask)
