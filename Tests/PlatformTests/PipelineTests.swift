@@ -392,4 +392,28 @@ extension PipelineTests {
         #expect(try log(done, "a", on: fixture) == "2024-03-01T00:00:00Z\n")
         try await fixture.platform.close()
     }
+
+    @Test("a time comes back as it prints itself, with decimals, from a result and as a parameter; a day is its first moment")
+    func times() async throws {
+        let fixture = try await started("""
+            pipeline: p
+            parameters: { t: timestamp }
+            tasks:
+              a: { run: [sh, -c, 'printf ''{"t": "%s"}'' "$1" > "$MARTLET_RESULT"', sh, "${parameters.t}"], outputs: { t: timestamp } }
+              b: { check: tasks.a.t == parameters.t, after: a }
+              c: { run: [echo, "${tasks.a.t}"], after: a }
+            """)
+        for (text, shown) in [
+            ("2024-01-02T03:04:05.25Z", "2024-01-02T03:04:05.250000Z"), ("1969-12-31T23:59:59.999999+00:00", "1969-12-31T23:59:59.999999Z"),
+            ("2024-01-02", "2024-01-02T00:00:00Z"), ("2024-01-02 03:04:05", "2024-01-02T03:04:05Z"),
+        ] {
+            let done = try await run("p", on: fixture, parameters: ["t": .string(text)])
+            #expect(done["state"]?.string == "succeeded", "\(done)")
+            #expect(try log(done, "c", on: fixture) == shown + "\n")
+        }
+        for wrong in ["yesterday", "2024-01-02T03:04:05.Z", "2024-13-01", ""] {
+            await #expect(throws: PlatformError.self) { try await run("p", on: fixture, parameters: ["t": .string(wrong)]) }
+        }
+        try await fixture.platform.close()
+    }
 }

@@ -234,7 +234,7 @@ extension Platform {
             case .int64: (json.int64 ?? text.flatMap { Int64($0) }).map(Value.int64)
             case .float64: (json.double ?? text.flatMap { Double($0) }).flatMap { $0.isFinite ? .float64($0) : nil }
             case .string: text.map(Value.string)
-            case .timestamp: text.flatMap { Timestamp(date: $0, in: .utc) }.map(Value.timestamp)
+            case .timestamp: text.flatMap { Timestamp(dateOrTime: $0) }.map(Value.timestamp)
             }
         guard let value else {
             throw PlatformError(

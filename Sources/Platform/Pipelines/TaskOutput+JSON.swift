@@ -32,11 +32,19 @@ extension TaskOutput {
             case .int64: json.int64.map(Value.int64)
             case .float64: json.double.map(Value.float64)
             case .string: json.string.map(Value.string)
-            case .timestamp: json.string.flatMap { Timestamp(date: $0, in: .utc) }.map(Value.timestamp)
+            case .timestamp: json.string.flatMap { Timestamp(dateOrTime: $0) }.map(Value.timestamp)
             }
         guard let value else {
             throw TaskFailure(reason: "'\(name)' of \(what) is \(json.kind) where \(type.rawValue) is declared")
         }
         return value
+    }
+}
+
+extension Timestamp {
+    /// Reads a day or a time as people write them, in UTC, and whatever a time prints itself as, which may have decimals.
+    init?(dateOrTime text: String) {
+        guard let time = Timestamp(date: text, in: .utc) ?? Timestamp(rfc3339: text) else { return nil }
+        self = time
     }
 }
