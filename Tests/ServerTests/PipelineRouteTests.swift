@@ -281,6 +281,39 @@ struct PipelineRouteTests {
         try await project.close()
     }
 
+    @Test("a backfill that says no more than its range runs what is missing, the oldest first and one at a time")
+    func backfillDefaults() async throws {
+        let project = try await TestProject([
+            ("martlet.yaml", "project: shop\n"), ("pipelines/slow.yaml", "pipeline: slow\nschedule: \"@daily\"\ntasks: { may: { approval: \"May it?\" } }\n"),
+        ])
+        try await project.server.platform.startPipelines(schedules: false)
+        func begin(_ more: String) async throws -> String {
+            let body = #"{"from":"2026-01-01T00:00:00Z","to":"2026-01-05T00:00:00Z"\#(more)}"#
+            let made = try check(await project.send(.post, "/api/v1/pipelines/slow/backfills", body), "pipelines.backfill", of: project)
+            return try #require(made["backfill"]?.string)
+        }
+        func begun() async throws -> Int64? { try await project.send(.get, "/api/v1/pipeline-backfills").json["items"]?.array?.first?["begun"]?.int64 }
+        func days(_ backfill: String) async throws -> [String] {
+            let runs = try await project.send(.get, "/api/v1/pipeline-runs?backfill=\(backfill)").json["items"]?.array ?? []
+            return runs.compactMap { $0["interval"]?["start"]?.string.map { String($0.prefix(10)) } }.reversed()
+        }
+        let first = try await begin("")
+        #expect(try await begun() == 1)
+        #expect(try await days(first) == ["2026-01-01"])
+        let run = try #require(try await project.send(.get, "/api/v1/pipeline-runs?backfill=\(first)").json["items"]?.array?.first?["run"]?.string)
+        while await project.send(.post, "/api/v1/pipeline-runs/\(run)/tasks/may/decide", #"{"approved":true}"#).status != 200 { await Task.yield() }
+        while try await begun() == 1 { await Task.yield() }
+        #expect(try await begun() == 2)
+        #expect(try await days(first) == ["2026-01-01", "2026-01-02"])
+        #expect(await project.send(.post, "/api/v1/pipeline-backfills/\(first)/cancel").status == 200)
+
+        // Two of its days have runs, whatever became of them.
+        let second = try await begin(#","max_active_runs":2"#)
+        #expect(try await begun() == 2)
+        #expect(try await days(second) == ["2026-01-03", "2026-01-04"])
+        try await project.close()
+    }
+
     @Test(
         "what is malformed is refused, and nothing runs",
         arguments: [
@@ -290,6 +323,8 @@ struct PipelineRouteTests {
             ("nothing/runs", "{}", 404), ("plain/backfills", #"{"from":"2026-01-01T00:00:00Z"}"#, 400),
             ("nightly/backfills", #"{"from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","of":"some"}"#, 400),
             ("nightly/backfills", #"{"from":"2026-01-03T00:00:00Z","to":"2026-01-01T00:00:00Z"}"#, 400),
+            ("nightly/backfills", #"{"from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","max_active_runs":0}"#, 400),
+            ("nightly/backfills", #"{"from":"2026-01-01T00:00:00Z","to":"2026-01-03T00:00:00Z","max_active_runs":1001}"#, 400),
         ])
     func malformed(_ path: String, _ body: String, _ status: Int) async throws {
         let project = try await project()
