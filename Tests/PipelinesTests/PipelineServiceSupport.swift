@@ -94,3 +94,20 @@ final class Shared<Value: Sendable>: Sendable {
         try value.withLock { value in try body(&value) }
     }
 }
+
+/// Turns until an answer has come.
+func turning<Answer: Sendable>(_ service: PipelineService, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+    let isDone = Shared(false)
+    return try await withThrowingTaskGroup(of: Answer.self) { group in
+        group.addTask {
+            defer { isDone.withLock { $0 = true } }
+            return try await body()
+        }
+        while !isDone.withLock({ $0 }) {
+            service.turn()
+            await Task.yield()
+        }
+        guard let answer = try await group.next() else { throw CancellationError() }
+        return answer
+    }
+}

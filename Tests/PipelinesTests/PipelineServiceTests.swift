@@ -29,23 +29,6 @@ struct PipelineServiceTests {
         return service
     }
 
-    /// Turns until an answer has come.
-    private func turning<Answer: Sendable>(_ service: PipelineService, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
-        let isDone = Shared(false)
-        return try await withThrowingTaskGroup(of: Answer.self) { group in
-            group.addTask {
-                defer { isDone.withLock { $0 = true } }
-                return try await body()
-            }
-            while !isDone.withLock({ $0 }) {
-                service.turn()
-                await Task.yield()
-            }
-            guard let answer = try await group.next() else { throw CancellationError() }
-            return answer
-        }
-    }
-
     @discardableResult
     private func run(_ service: PipelineService) async throws -> String {
         try await turning(service) {

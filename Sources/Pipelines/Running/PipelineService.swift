@@ -28,6 +28,8 @@ public final class PipelineService: Sendable {
     private let tables = PipelineTables()
     private let executor: any TaskExecutor
     private let epoch: Int
+    /// So that a clock that jumped, or a machine that slept, is soon seen.
+    private let longestSleep: Timestamp.Span
     private let wake = WakeSignal()
     /// Guards what has come in.
     private let inbox = Mutex(Inbox())
@@ -42,13 +44,16 @@ public final class PipelineService: Sendable {
 
     /// Takes the pipelines of a project over from whoever had them; nothing runs until ``configure(_:pools:)``.
     ///
-    /// - Parameter graph: a run's graph, from the project's files that its definition stands in; nil if they cannot be read.
+    /// - Parameters:
+    ///   - longestSleep: after it the thread that turns looks at the clocks again, whatever it waits for.
+    ///   - graph: a run's graph, from the project's files that its definition stands in; nil if they cannot be read.
     public init(
         database: any Database, world: World, executor: any TaskExecutor, limits: Scheduler.Limits = .init(),
-        graph: (_ source: String, _ pipeline: String) -> PipelineGraph?
+        longestSleep: Timestamp.Span = .seconds(10), graph: (_ source: String, _ pipeline: String) -> PipelineGraph?
     ) throws {
         self.database = database
         self.executor = executor
+        self.longestSleep = longestSleep
         clock = world.clock
         let tables = tables
         epoch = try database.write { try tables.takeOwnership($0) }
@@ -164,12 +169,12 @@ public final class PipelineService: Sendable {
         }
     }
 
-    /// At most 10 seconds, so that a clock that jumped, or a machine that slept, is soon seen.
-    private var timeUntilNext: Timestamp.Span {
+    /// How long there is nothing to do, as far as is known now; at most the longest sleep.
+    var timeUntilNext: Timestamp.Span {
         if inbox.withLock({ !$0.items.isEmpty }) { return .zero }
         let now = now
         let next = scheduler.withLock { $0.nextWake }
-        var span = Timestamp.Span.seconds(10)
+        var span = longestSleep
         if let steady = next.steady { span = min(span, Timestamp.Span(microseconds: steady.microseconds - now.steady.microseconds)) }
         if let wall = next.wall { span = min(span, Timestamp.Span(microseconds: wall.microseconds - now.wall.microseconds)) }
         return max(.zero, span)
