@@ -165,6 +165,72 @@ struct PipelineRetentionTests {
         try await platform.close()
     }
 
+    @Test("the run that answers the release in force stays, so that no start of the server answers it again; then it goes too")
+    func answers() async throws {
+        let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
+        let fixture = try await PlatformFixture(
+            files: [
+                "martlet.yaml": "project: works\nretention: { runs: 2d }\n",
+                "streams/s.yaml": "stream: s\nevent_time: at\nunique: id\nfields: { id: string, at: timestamp, x: float64, y: float64 }\n",
+                "features/v.yaml": "feature_view: v\nsource: s\nderive: { x: x }\n",
+                "models/m.yaml": """
+                model: m
+                task: regression
+                from: s
+                label: y
+                features: [v.*]
+                split: { train: 50%, test: 50% }
+                trainer: { kind: xgboost, rounds: 2, max_depth: 2, seed: 1 }
+                metrics: [rmse]
+                """,
+                "pipelines/follows.yaml": "pipeline: follows\ntriggers: { model: m }\ntasks: { a: { check: 1 < 2 } }\n",
+            ], clock: clock)
+        try await fixture.apply()
+        let rows = (0..<40).map { "\($0),2023-01-01T00:00:\($0 < 10 ? "0" : "")\($0)Z,\($0 % 5).5,\($0 % 5)\n" }.joined()
+        _ = try await fixture.ingest("id,at,x,y\n" + rows, into: "s")
+        try await fixture.platform.startPipelines(schedules: true)
+        for _ in 0..<2 { _ = try await fixture.platform.train("m", requestID: nil, scope: fixture.scope(.modelsTrain, .model, "m")) }
+        /// The runs that the release of a version has started.
+        func promote(_ version: Int) async throws -> String {
+            let before = try runs(fixture)
+            _ = try await fixture.platform.promote(
+                "m", version: version, reason: nil, requestID: nil, scope: fixture.scope(.modelsPromote, .model, "m"))
+            let started = try runs(fixture).subtracting(before)
+            #expect(started.count == 1)
+            let run = try #require(started.first)
+            #expect(try await pipelines.end(of: run, on: fixture)["cause"]?.string == "data")
+            return run
+        }
+        func maintain() async throws { for _ in 0..<3 { try await fixture.platform.maintain() } }
+
+        let answer = try await promote(1)
+        clock.advance(by: .days(3))
+        // Whoever asks for a run may give it a key that looks like one of a release.
+        let named = try await fixture.platform.runPipeline(
+            "follows", parameters: nil, interval: nil, key: "mine:release 2", note: nil, requestID: nil,
+            scope: fixture.scope(.pipelinesRun, .pipeline, "follows"))
+        _ = try await pipelines.end(of: id(named), on: fixture)
+        clock.advance(by: .days(3))
+        let newest = try id(try await pipelines.run("follows", on: fixture))
+        try await maintain()
+        #expect(try runs(fixture) == [answer, newest])
+        for _ in 0..<2 {
+            try await fixture.restart()
+            try await fixture.platform.startPipelines(schedules: true)
+            #expect(try runs(fixture) == [answer, newest])
+        }
+
+        // Of two releases that moved the alias it is the one in force whose run stays.
+        let next = try await promote(2)
+        try await maintain()
+        #expect(try runs(fixture) == [newest, next])
+        clock.advance(by: .days(3))
+        let last = try id(try await pipelines.run("follows", on: fixture))
+        try await maintain()
+        #expect(try runs(fixture) == [next, last])
+        try await fixture.platform.close()
+    }
+
     @Test("a run with more files than one round removes is kept until all are gone")
     func manyFiles() async throws {
         let clock = VirtualClock(at: Timestamp(microseconds: 1_700_000_000_000_000))
