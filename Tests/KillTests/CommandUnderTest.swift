@@ -15,6 +15,10 @@ struct CommandUnderTest: Sendable {
         }
     }
 
+    init(path: String) {
+        self.path = path
+    }
+
     /// Runs one command to its end and returns what it printed.
     @discardableResult
     func run(_ arguments: [String], in project: String) throws -> String {

@@ -40,6 +40,29 @@ struct SwiftProjectTests {
             #expect(other.wait() == 4)
             #expect(answer.contains("is compiled into the program "))
 
+            // Nor does another build of the project run them: it is one as soon as a byte of its file differs.
+            let path = folder.path + "/FraudProject"
+            try FileManager.default.copyItem(atPath: project.path, toPath: path)
+            let copy = CommandUnderTest(path: path)
+            #expect(try copy.run(["plan", "--json"], in: files) == project.run(["plan", "--json"], in: files))
+            let file = try FileHandle(forWritingTo: URL(filePath: path))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data([0]))
+            try file.close()
+            let changed = try JSONSerialization.jsonObject(with: Data(copy.run(["plan", "--json"], in: files).utf8)) as? [String: Any]
+            #expect((changed?["changes"] as? [[String: Any]])?.map { "\($0["action"] ?? "") \($0["name"] ?? "")" } == ["changed retrain"])
+            let built = try ChildProcess(path, ["pipelines", "run", "retrain", "--parameter", "floor=0.1", "--json", "--project", files])
+            let refused = String(decoding: built.readToEnd(), as: UTF8.self)
+            #expect(built.wait() == 4)
+            #expect(refused.contains("is compiled into the program ") && refused.contains("apply the definitions with the program that serves"), "\(refused)")
+            // Once its definitions are applied they are its own, and no longer the other's.
+            try copy.run(["apply"], in: files)
+            #expect(try Self.member("state", of: copy.run(["pipelines", "run", "retrain", "--parameter", "floor=0.1", "--json"], in: files)) == "succeeded")
+            let former = try ChildProcess(project.path, ["pipelines", "run", "retrain", "--parameter", "floor=0.1", "--json", "--project", files])
+            #expect(String(decoding: former.readToEnd(), as: UTF8.self).contains("is compiled into the program "))
+            #expect(former.wait() == 4)
+            try project.run(["apply"], in: files)
+
             // What Swift built in and what a file says are one definition.
             try FileManager.default.createDirectory(atPath: files + "/pipelines", withIntermediateDirectories: true)
             try inFile.write(toFile: files + "/pipelines/ml_pipeline.yaml", atomically: true, encoding: .utf8)
