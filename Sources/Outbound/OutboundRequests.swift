@@ -15,14 +15,26 @@ import NIOSSL
 public struct OutboundRequests: HTTPRequests {
     /// Certificates that are trusted in place of the system's; nil for the system's.
     private let roots: [NIOSSLCertificate]?
+    private let lookUp: LookUp
+
+    /// Finds the addresses of a host, those to be tried first in front.
+    package typealias LookUp = @Sendable (_ host: String) async throws(HTTPRequestError) -> [InternetAddress]
 
     public init() {
         roots = nil
+        lookUp = HostLookup.addresses
+    }
+
+    /// Finds addresses otherwise than the system does.
+    package init(lookUp: @escaping LookUp) {
+        roots = nil
+        self.lookUp = lookUp
     }
 
     /// Trusts the certificates of a PEM text, and no others.
     package init(trusting roots: String) throws {
         self.roots = try NIOSSLCertificate.fromPEMBytes(Array(roots.utf8))
+        lookUp = HostLookup.addresses
     }
 
     /// How long one address may take to answer the call, before the next is tried.
@@ -85,7 +97,7 @@ public struct OutboundRequests: HTTPRequests {
         let host = request.address.host
         var refused: (InternetAddress, EgressRule.Refusal)?
         var allowed: [InternetAddress] = []
-        for address in try await HostLookup.addresses(of: host) {
+        for address in try await lookUp(host) {
             if let refusal = request.rule.refusal(of: address) { refused = refused ?? (address, refusal) } else { allowed.append(address) }
         }
         var failure: HTTPRequestError?

@@ -1,5 +1,5 @@
 import MartletFrames
-import MartletOutbound
+@testable import MartletOutbound
 import MartletOutboundTesting
 import MartletWorld
 import Testing
@@ -55,6 +55,60 @@ struct OutboundRequestsTests {
             #expect(try await requests.send(self.request(.get, "http://localhost:\(server.port)/")).status == 201)
             #expect(server.requests.last?.headers["host"] == "localhost:\(server.port)")
         }
+    }
+
+    @Test("what a request says of itself is sent once, and a body of no bytes is a body")
+    func own() async throws {
+        try await withServer({ _, _ in .answer(200) }) { server, base in
+            var request = try request(.post, base + "/")
+            request.headers = [HTTPHeader("User-Agent", "mine"), HTTPHeader("accept", "text/csv"), HTTPHeader("x", "1"), HTTPHeader("x", "2")].compactMap(\.self)
+            request.body = []
+            _ = try await requests.send(request)
+            let asked = try #require(server.requests.first)
+            #expect(asked.headers["user-agent"] == "mine" && asked.headers["accept"] == "text/csv" && asked.headers["content-length"] == "0")
+        }
+    }
+
+    @Test("of a host's addresses those that the rule forbids are passed over, and the next is tried where nobody answers, up to four")
+    func addresses() async throws {
+        try await withServer({ _, _ in .answer(200) }) { server, _ in
+            let (port, silent) = (server.port, ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"])
+            // A name that no system knows, so that what is connected to is what was looked at.
+            func sent(to found: [String], allowing inner: [String]) async throws -> HTTPRequestError? {
+                let before = server.requests.count
+                let requests = OutboundRequests { _ in found.compactMap { InternetAddress($0) } }
+                let request = try request(.get, "http://name.invalid:\(port)/", inner: inner)
+                do throws(HTTPRequestError) {
+                    #expect(try await requests.send(request).status == 200)
+                    #expect(server.requests.count == before + 1 && server.requests.last?.headers["host"] == "name.invalid:\(port)")
+                    return nil
+                } catch {
+                    #expect(server.requests.count == before)
+                    return error
+                }
+            }
+            #expect(try await sent(to: ["127.0.0.1"], allowing: ["127.0.0.0/8"]) == nil)
+            #expect(try await sent(to: silent.prefix(3) + ["127.0.0.1"], allowing: ["127.0.0.0/8"]) == nil)
+            let many = try await sent(to: silent + ["127.0.0.1"], allowing: ["127.0.0.0/8"])
+            #expect(many?.code == .unreachable && many?.message.contains("at 127.0.0.5") == true, "\(String(describing: many))")
+            #expect(try await sent(to: ["10.0.0.1", "169.254.169.254", "127.0.0.2", "127.0.0.1"], allowing: ["127.0.0.1"]) == nil)
+            let forbidden = try await sent(to: ["127.0.0.1", "10.0.0.1"], allowing: ["127.0.0.2"])
+            #expect(forbidden?.code == .forbidden && forbidden?.message.contains("'name.invalid' is at 127.0.0.1, this machine") == true)
+            let silentOnly = try await sent(to: ["127.0.0.2", "127.0.0.1"], allowing: ["127.0.0.2"])
+            #expect(silentOnly?.code == .unreachable && silentOnly?.message.contains("at 127.0.0.2") == true)
+            #expect(try await sent(to: [], allowing: [])?.message == "the host 'name.invalid' has no address")
+        }
+    }
+
+    @Test("a host's addresses are those of either version, each once; one that is an address is not looked up")
+    func lookUp() async throws {
+        #expect(try await HostLookup.addresses(of: "127.0.0.1").map { "\($0)" } == ["127.0.0.1"])
+        #expect(try await HostLookup.addresses(of: "::1").map { "\($0)" } == ["::1"])
+        // Forms that only the system reads.
+        #expect(try await HostLookup.addresses(of: "::1%1").map { "\($0)" } == ["::1"])
+        #expect(try await HostLookup.addresses(of: "127.1").map { "\($0)" } == ["127.0.0.1"])
+        let local = try await HostLookup.addresses(of: "localhost").map { "\($0)" }
+        #expect(local.contains("127.0.0.1") && Set(local).count == local.count)
     }
 
     @Test("a huge answer is cut at its limit, an endless one too")
@@ -153,7 +207,8 @@ struct OutboundRequestsTests {
         let port = server.port
         await server.stop()
         #expect(try await failure(request(.get, "http://127.0.0.1:\(port)/"))?.code == .unreachable)
-        #expect(try await failure(request(.get, "http://nobody.invalid/"))?.code == .unreachable)
+        let unknown = try await failure(request(.get, "http://nobody.invalid/"))
+        #expect(unknown?.code == .unreachable && unknown?.message.contains("the host 'nobody.invalid' is not known") == true)
         try await withServer({ asked, _ in
             switch asked.target {
             case "/words": .raw("hello, this is no HTTP\r\n\r\n")

@@ -43,6 +43,8 @@ struct TaskKindTests {
         let plain = try work("{ http: { url: https://api.example/a } }", HTTPWork.self)
         #expect(plain.method == .get && plain.body == .nothing && !plain.follows && plain.answerLimit == 1 << 20)
         #expect([199, 200, 299, 300].map(plain.isExpected) == [false, true, true, false])
+        let expecting = try work("{ http: { url: https://api.example/a }, expect: [404, 599] }", HTTPWork.self)
+        #expect([200, 404, 599].map(expecting.isExpected) == [false, true, true])
         #expect([408, 425, 429, 500, 599].allSatisfy(plain.retryCodes.contains) && !plain.retryCodes.contains(404))
         #expect(plain.outputs.map(\.name) == ["status"])
         // What is a success is not tried again.
@@ -59,6 +61,8 @@ struct TaskKindTests {
         #expect("\(request.address)" == "https://api.example/..%2F%C3%A4%26b%20c?a=..%2F%C3%A4%26b%20c")
         #expect(request.headers.map { "\($0.name): \($0.value)" } == ["content-type: x/y", "x-a: ../ä&b c"])
         #expect(request.body == Array(#"{"r":["../ä&b c"]}"#.utf8))
+        let empty = try work("{ http: { method: POST, url: https://api.example/, body: \"\" } }", HTTPWork.self).request(in: TaskScope(), rule: EgressRule())
+        #expect(empty.body == [] && empty.redirectLimit == 0)
         #expect(request.redirectLimit == 5 && request.answerLimit == 1_000)
         let broken = #expect(throws: TaskScopeError.self) { try full.request(in: TaskScope(["run.id": .string("a\nb")]), rule: EgressRule()) }
         #expect(broken?.code == .unusable)
@@ -112,6 +116,28 @@ struct TaskKindTests {
         #expect(error?.message.contains("120000") == true)
     }
 
+    @Test(
+        "a request that would not do what it says is refused",
+        arguments: [
+            "{ method: HEAD, url: https://api.example/, body: a }", "{ method: GET, url: https://api.example/, json: a }",
+            "{ method: POST, url: https://api.example/, body: a, json: a }", "{ method: TRACE, url: https://api.example/ }", "{ method: POST }",
+            "{ url: https://api.example/, headers: { X-A: a, x-a: b } }", "{ url: https://api.example/, headers: { x-a: a, X-A: b } }", "{ url: https://api.example/, headers: { content-length: \"1\" } }",
+            "{ url: https://api.example/ }, expect: [99]", "{ url: https://api.example/ }, expect: [600]", "{ url: https://api.example/ }, retry_codes: [600]",
+            "{ url: https://api.example/ }, expect: [200], retry_codes: [200]", "{ url: https://api.example/ }, answer_limit: 0B",
+            "{ url: https://api.example/ }, answer_limit: 8388609B", "{ url: https://api.example/ }, outputs: { status: int64 }",
+            "{ url: https://api.example/ }, outputs: { f: file }",
+        ])
+    func refused(_ text: String) {
+        #expect(!Reading.complaints(tasks: "  it: { http: \(text) }\n").isEmpty)
+    }
+
+    @Test("the bounds of a request may be reached")
+    func bounds() throws {
+        for more in ["answer_limit: 8388608B", "answer_limit: 1B", "expect: [100, 599]", "retry_codes: [100, 599]"] {
+            #expect(Reading.complaints(tasks: "  it: { http: { url: https://api.example/ }, \(more) }\n") == "", "\(more)")
+        }
+    }
+
     @Test("texts that look alike and mean otherwise are other definitions")
     func canonical() throws {
         let texts = [
@@ -123,6 +149,15 @@ struct TaskKindTests {
             "{ http: { method: POST, url: https://api.example/, json: { a: 1 } } }", "{ http: { method: POST, url: https://api.example/, json: { a: 1.0 } } }",
             "{ http: { method: POST, url: https://api.example/, body: a }, follow: true }",
             "{ http: { method: POST, url: https://api.example/, body: a }, expect: [200] }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, expect: [200, 201] }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, retry_codes: [500] }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, answer_limit: 1kB }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, outputs: { n: int64 } }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, outputs: { n: list of int64 } }",
+            "{ http: { method: POST, url: https://api.example/, body: a, headers: { x: a } } }",
+            "{ http: { method: POST, url: https://api.example/, body: a, headers: { y: a } } }",
+            "{ http: { method: POST, url: https://api.example/?a, body: a } }", "{ http: { method: POST, url: https://api.example/, body: \"\" } }",
+            "{ http: { method: POST, url: https://api.example/ } }",
         ]
         let works = try texts.map { AnyTaskWork(try work($0, HTTPWork.self)) }
         #expect(Set(works).count == texts.count)
@@ -136,6 +171,6 @@ struct TaskKindTests {
         #expect(try Set(queries.map { AnyTaskWork(try work($0, SQLWork.self)) }).count == queries.count)
         #expect(try Set(["newest", "1", "champion"].map { version in
             AnyTaskWork(try work(version == "newest" ? "{ evaluate: returns }" : "{ evaluate: returns, version: \(version) }", EvaluateWork.self))
-        }).count == 3)
+        } + [AnyTaskWork(try work("{ evaluate: topics }", EvaluateWork.self))]).count == 4)
     }
 }

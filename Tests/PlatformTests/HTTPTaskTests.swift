@@ -104,6 +104,82 @@ struct HTTPTaskTests {
         await flaky.stop()
     }
 
+    @Test("an answer that is no object, or lacks what is declared, fails; nobody there is asked again; no sentence has a query")
+    func failures() async throws {
+        let server = try await LoopbackServer { asked, _ in
+            switch asked.target {
+            case "/array": .answer(200, body: "[1]")
+            case "/null": .answer(200, body: #"{"n": null}"#)
+            case "/round": .answer(302, headers: ["location": "/round"])
+            case "/nowhere": .answer(302)
+            case "/given": .answer(200, body: #"{"n": 1}"#)
+            default: .answer(404)
+            }
+        }
+        let hidden = try await LoopbackServer(certificate: (TestCertificates.server, TestCertificates.key)) { _, _ in .answer(200) }
+        let gone = try await LoopbackServer { _, _ in .silence }
+        await gone.stop()
+        let base = "http://127.0.0.1:\(server.port)"
+        let fixture = try await started("""
+            pipeline: p
+            defaults: { retries: 1, retry_delay: 10ms, retry_factor: 1 }
+            tasks:
+              array: { http: { url: "\(base)/array" }, outputs: { n: int64 }, allow_failure: true }
+              null: { http: { url: "\(base)/null" }, outputs: { n: int64 }, allow_failure: true }
+              given: { http: { url: "\(base)/given" }, outputs: { n: int64 } }
+              gone: { http: { url: "http://127.0.0.1:\(gone.port)/" }, allow_failure: true }
+              round: { http: { url: "\(base)/round" }, follow: true, allow_failure: true }
+              nowhere: { http: { url: "\(base)/nowhere" }, follow: true, allow_failure: true }
+              unexpected: { http: { url: "\(base)/array" }, expect: [404], allow_failure: true }
+              query: { http: { url: "\(base)/x?key=hidden" }, allow_failure: true }
+              untrusted: { http: { url: "https://localhost:\(hidden.port)/" }, allow_failure: true }
+            """)
+        let done = try await runs.run("p", on: fixture)
+        #expect(done["state"]?.string == "succeeded", "\(done)")
+        #expect(reason(done, "array") == "the answer is an array where an object is expected")
+        #expect(reason(done, "null") == "the answer lacks 'n'")
+        #expect(instance(done, "given")?["result"] == ["n": 1, "status": 200])
+        #expect(reason(done, "gone").contains("cannot be reached") && instance(done, "gone")?["attempt"]?.int64 == 2)
+        #expect(reason(done, "round").contains("after 5 redirects") && instance(done, "round")?["attempt"]?.int64 == 2)
+        #expect(reason(done, "nowhere") == "\(base)/nowhere answers 302")
+        #expect(reason(done, "unexpected") == "\(base)/array answers 200" && instance(done, "unexpected")?["attempt"]?.int64 == 1)
+        #expect(reason(done, "query") == "\(base)/x answers 404")
+        #expect(reason(done, "untrusted").contains("certificate") && instance(done, "untrusted")?["attempt"]?.int64 == 1, "\(reason(done, "untrusted"))")
+        #expect(hidden.requests.isEmpty)
+        await hidden.stop()
+        for task in ["array", "null", "query"] { #expect(try runs.log(done, task, on: fixture)?.contains("hidden") == false) }
+        try await fixture.platform.close()
+        await server.stop()
+    }
+
+    @Test("a body is sent as the task writes it, a text as a text unless a header says otherwise, an empty one too; others send none")
+    func bodies() async throws {
+        let server = try await LoopbackServer { _, _ in .answer(204) }
+        let base = "http://127.0.0.1:\(server.port)"
+        let fixture = try await started("""
+            pipeline: p
+            parameters: { name: { type: string, default: "ä" } }
+            tasks:
+              text: { http: { method: POST, url: "\(base)/text", body: "is ${parameters.name}" } }
+              typed: { http: { method: PUT, url: "\(base)/typed", body: "a,b", headers: { Content-Type: text/csv } } }
+              empty: { http: { method: PATCH, url: "\(base)/empty", body: "" } }
+              json: { http: { method: POST, url: "\(base)/json", json: "${parameters.name}" } }
+              none: { http: { method: DELETE, url: "\(base)/none" } }
+              head: { http: { method: HEAD, url: "\(base)/head" } }
+            """)
+        let done = try await runs.run("p", on: fixture)
+        #expect(done["state"]?.string == "succeeded", "\(done)")
+        let asked = Dictionary(uniqueKeysWithValues: server.requests.map { ($0.target, $0) })
+        #expect(asked["/text"]?.body == "is ä" && asked["/text"]?.headers["content-type"] == "text/plain; charset=utf-8")
+        #expect(asked["/typed"]?.method == "PUT" && asked["/typed"]?.body == "a,b" && asked["/typed"]?.headers["content-type"] == "text/csv")
+        #expect(asked["/empty"]?.body == "" && asked["/empty"]?.headers["content-length"] == "0" && asked["/empty"]?.headers["content-type"] != nil)
+        #expect(asked["/json"]?.body == "\"ä\"" && asked["/json"]?.headers["content-type"] == "application/json")
+        #expect(["/none", "/head"].map { asked[$0]?.method } == ["DELETE", "HEAD"])
+        #expect(["/none", "/head"].allSatisfy { asked[$0]?.headers["content-type"] == nil })
+        try await fixture.platform.close()
+        await server.stop()
+    }
+
     @Test("a time-out and a cancellation end a request that is under way")
     func ending() async throws {
         let server = try await LoopbackServer { _, _ in .silence }

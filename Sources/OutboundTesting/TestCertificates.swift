@@ -1,6 +1,7 @@
 /// A certificate for `localhost` and the root that vouches for it, made for these tests and known to everybody: valid for a hundred years.
-enum TestCertificates {
-    static let root = """
+public enum TestCertificates {
+    /// The root, in PEM.
+    public static let root = """
         -----BEGIN CERTIFICATE-----
         MIIBmzCCAUGgAwIBAgIUBtAi0tadh2MM+FNrMWgUAr/K7fUwCgYIKoZIzj0EAwIw
         GjEYMBYGA1UEAwwPQSByb290IG9mIHRlc3RzMCAXDTI2MTEyODEzMjgwMloYDzIx
@@ -14,7 +15,8 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    static let server = """
+    /// The certificate of `localhost`, in PEM.
+    public static let server = """
         -----BEGIN CERTIFICATE-----
         MIIBlzCCAT6gAwIBAgIUbZWGn4nDwivh3V+AbXgfxBsjtrkwCgYIKoZIzj0EAwIw
         GjEYMBYGA1UEAwwPQSByb290IG9mIHRlc3RzMCAXDTI2MTEyODEzMjgwMloYDzIx
@@ -30,7 +32,8 @@ enum TestCertificates {
 
     private static let keyWords = "PRIVATE KEY"
 
-    static let key = """
+    /// The key of that certificate, in PEM.
+    public static let key = """
         -----BEGIN \(keyWords)-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZUaHh0lwjCiNTpYg
         UKteAsrDCBcgIxBW9Dkn632J+FGhRANCAAT+uM7IzRmTwG14UnPACJhRdH5pcdit
