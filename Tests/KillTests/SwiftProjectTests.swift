@@ -41,14 +41,12 @@ struct SwiftProjectTests {
             #expect(answer.contains("is compiled into the program "))
 
             // Nor does another build of the project run them: it is one as soon as a byte of its file differs.
+            // Another program makes it: what this one had open to write could not be started while a child of another test has it too.
             let path = folder.path + "/FraudProject"
-            try FileManager.default.copyItem(atPath: project.path, toPath: path)
-            let copy = CommandUnderTest(path: path)
-            #expect(try copy.run(["plan", "--json"], in: files) == project.run(["plan", "--json"], in: files))
-            let file = try FileHandle(forWritingTo: URL(filePath: path))
-            try file.seekToEnd()
-            try file.write(contentsOf: Data([0]))
-            try file.close()
+            let copying = try ChildProcess("/bin/sh", ["-c", #"cp "$0" "$1.same" && cp "$0" "$1" && printf x >> "$1""#, project.path, path])
+            #expect(copying.readToEnd().isEmpty && copying.wait() == 0)
+            let (same, copy) = (CommandUnderTest(path: path + ".same"), CommandUnderTest(path: path))
+            #expect(try same.run(["plan", "--json"], in: files) == project.run(["plan", "--json"], in: files))
             let changed = try JSONSerialization.jsonObject(with: Data(copy.run(["plan", "--json"], in: files).utf8)) as? [String: Any]
             #expect((changed?["changes"] as? [[String: Any]])?.map { "\($0["action"] ?? "") \($0["name"] ?? "")" } == ["changed retrain"])
             let built = try ChildProcess(path, ["pipelines", "run", "retrain", "--parameter", "floor=0.1", "--json", "--project", files])
