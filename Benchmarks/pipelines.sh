@@ -5,8 +5,8 @@
 #   Benchmarks/pipelines.sh [ROUNDS]
 #
 # Both start the program /bin/true for each task; Martlet also stores each decision durably before it acts on it. Prints
-# milliseconds a task, the least of the rounds: whole, and for the chain what is left of it without the program and the commit, which are
-# measured alone in the same run if the tests are built (MARTLET_TESTS names them).
+# milliseconds a task, the least of the rounds: whole, and what is left of it without the program and the commit, which are measured
+# alone in the same run, for fan and graph two at a time as there, if the tests are built (MARTLET_TESTS names them).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 martlet=${MARTLET:-$PWD/.build/release/martlet}
@@ -56,7 +56,7 @@ until grep -q serving "$work/server.log"; do sleep 0.05; done
 
 tests=${MARTLET_TESTS:-$PWD/.build/release/martletPackageTests.xctest}
 costs() {
-    [ ! -x "$tests" ] || MARTLET_PIPELINE_COSTS=1 "$tests" --testing-library swift-testing --filter PipelineCostTests 2> /dev/null | sed -n 's/^program \(.*\) ms, commit \(.*\) ms$/costs \1 \2/p'
+    [ ! -x "$tests" ] || MARTLET_PIPELINE_COSTS=1 "$tests" --testing-library swift-testing --filter PipelineCostTests 2> /dev/null | sed -n 's/^program \(.*\) ms, commit \(.*\) ms, side by side \(.*\) ms$/costs \1 \2 \3/p'
 }
 for shape in chain fan graph; do
     tasks=1000; jobs=1
@@ -73,7 +73,7 @@ run = json.load(sys.stdin)
 assert run['state'] == 'succeeded', run['state']
 times = [datetime.datetime.fromisoformat(run[key].replace('Z', '+00:00')) for key in ('began', 'ended')]
 print('$shape', (times[1] - times[0]).total_seconds() * 1000 / $tasks, ($end - $start) * 1000 / $tasks)"
-        [ $shape != chain ] || costs
+        costs
     done
 done > "$work/figures"
 python3 - "$work/figures" <<'PY'
@@ -88,6 +88,11 @@ if costs:
     program, commit = (min(float(row[column]) for row in costs) for column in (1, 2))
     chain = min(float(row[1]) for row in rows if row[0] == "chain")
     make = min(float(row[2]) for row in rows if row[0] == "chain")
+    both = min(float(row[3]) for row in costs)
+    for shape in ("fan", "graph"):
+        ours = min(float(row[1]) for row in rows if row[0] == shape)
+        whole = min(float(row[2]) for row in rows if row[0] == shape)
+        print(f"of the {shape}: programs and commits two at a time {both:.2f} ms, all else {ours - both:.2f} ms: {(ours - both) / whole:.2f} times make's whole")
     print(f"of the chain: program {program:.2f} ms, commit {commit:.2f} ms, all else {chain - program - commit:.2f} ms: {(chain - program - commit) / make:.2f} times make's whole")
 PY
 token=$("$martlet" token create --role admin --name bench --project "$work" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')

@@ -56,6 +56,7 @@ struct SQLRunTests {
         ("FROM range(10001) t(a)", .init("a", .int64, isList: true), "10001 rows; the list 'a' may have 10000"),
         ("SELECT NULL::INT AS a", .init("a", .int64, isList: false), "'a' is NULL (write coalesce"),
         ("SELECT unnest([1, NULL]) AS a", .init("a", .int64, isList: true), "'a' is NULL in row 2"),
+        ("SELECT CASE WHEN i <> 100 THEN i END AS a FROM range(200) t(i) ORDER BY i", .init("a", .int64, isList: true), "'a' is NULL in row 101"),
         ("SELECT 'nan'::DOUBLE AS a", .init("a", .float64, isList: false), "cannot pass on"),
         ("SELECT 1 AS x; CREATE TABLE t (a INT)", .init("a", .int64, isList: false), "no query, and 'outputs' needs its rows"),
     ] as [(String, SQLRequest.Output, String)])
@@ -170,6 +171,20 @@ struct SQLRunTests {
         request.spill = nil
         let error = try #require(throws: SQLError.self) { try folder.run(request) }
         #expect(error.message.contains("Out of Memory"), "\(error)")
+    }
+
+    @Test("it uses the threads that it is given, and people see the first rows, short and with what is missing")
+    func threadsAndTable() throws {
+        let folder = try VisibleFolder()
+        var request = try folder.request(
+            "SELECT current_setting('threads') AS threads, CASE WHEN i > 0 THEN NULL ELSE repeat('x', 100) || chr(10) END AS long FROM range(25) t(i)")
+        request.threads = 3
+        request.outputs = [.init("threads", .int64, isList: true)]
+        let result = try folder.run(request)
+        #expect(result["threads"]?.array?.first == 3)
+        let lines = folder.said.joined(separator: "\n").split(separator: "\n")
+        #expect(lines.count == 23 && lines.last == "… of 25 rows", "\(lines)")
+        #expect(lines[2] == "3        " + String(repeating: "x", count: 59) + "…" && lines[3] == "3        NULL", "\(lines)")
     }
 
     @Test("a request is the same after its way as JSON")

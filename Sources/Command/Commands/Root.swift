@@ -1,4 +1,5 @@
 import ArgumentParser
+import MartletPlatform
 import MartletWorld
 
 /// The command line, `martlet`.
@@ -17,6 +18,7 @@ struct Root: AsyncParsableCommand {
                              pipeline's task runs is given one with the rights of the run
               NO_COLOR       no colours
             """,
+        version: "martlet \(Martlet.version)",
         subcommands: [RunSQL.self],
         groupedSubcommands: [
             CommandGroup(name: "A PROJECT", subcommands: [Init.self, Plan.self, Apply.self, Up.self]),
