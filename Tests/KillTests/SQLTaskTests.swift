@@ -39,6 +39,7 @@ struct SQLTaskTests {
             guard let name = task["task"] as? String, let instance = (task["instances"] as? [Any])?.first as? [String: Any] else { continue }
             ended.reasons[name] = instance["reason"] as? String
             ended.attempts[name] = instance["attempt"] as? Int
+            if instance["cached"] as? Bool == true { ended.cached.insert(name) }
             ended.results[name] = (instance["result"] as? [String: Any])?.mapValues { "\($0)" }
         }
         for task in tasks {
@@ -54,6 +55,7 @@ struct SQLTaskTests {
         var state: String
         var reasons: [String: String] = [:]
         var attempts: [String: Int] = [:]
+        var cached: Set<String> = []
         var results: [String: [String: String]] = [:]
         var logs: [String: String] = [:]
     }
@@ -102,6 +104,33 @@ struct SQLTaskTests {
         #expect(daily.prefix(4) == Data("PAR1".utf8))
         // People see what it did.
         #expect(run.logs["load"]?.contains("statement 2: 3 rows") == true && run.logs["load"]?.contains("total") == true, "\(run.logs)")
+    }
+
+    @Test("a result is taken again while statements, values and files are the same, wherever a file's copy lies", .timeLimit(.minutes(2)))
+    func cached() async throws {
+        let command = try CommandUnderTest()
+        let runs = try await onThread {
+            let folder = try Self.project(
+                """
+                pipeline: counts
+                parameters: { least: { type: int64, default: 0 } }
+                tasks:
+                  make: { run: [sh, -c, 'cp rows.csv made.csv; echo "{\\"rows\\": \\"made.csv\\"}" > "$MARTLET_RESULT"'], outputs: { rows: file } }
+                  read:
+                    sql: SELECT count(*) AS n FROM read_csv($file) WHERE a >= $least
+                    parameters: { file: "${tasks.make.rows}", least: "${parameters.least}" }
+                    outputs: { n: int64 }
+                    cache: 1d
+                    after: make
+
+                """, command, files: ["rows.csv": "a\n1\n2\n"])
+            var runs = try [[], [], ["--parameter", "least=2"]].map { try Self.run(command, "counts", folder, tasks: [], parameters: $0) }
+            try folder.write("a\n1\n2\n3\n", to: "rows.csv")
+            runs.append(try Self.run(command, "counts", folder, tasks: []))
+            return runs
+        }
+        #expect(runs.map { $0.results["read"]?["n"] } == ["2", "2", "1", "3"], "\(runs)")
+        #expect(runs.map { $0.cached.contains("read") } == [false, true, false, false], "\(runs)")
     }
 
     @Test("a database that another task holds is tried again", .timeLimit(.minutes(2)))

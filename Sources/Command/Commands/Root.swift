@@ -16,6 +16,7 @@ struct Root: AsyncParsableCommand {
             ENVIRONMENT:
               MARTLET_TOKEN  the token that commands act under; without one they act as the folder's owner. A program that a
                              pipeline's task runs is given one with the rights of the run
+              MARTLET_DUCKDB DuckDB's library for tasks that are SQL, where the system does not find it by itself
               NO_COLOR       no colours
             """,
         version: "martlet \(Martlet.version)",
