@@ -137,7 +137,8 @@ struct PipelineInSwiftTests {
         let built = Pipeline("p") {
             let up = Wait("up", for: .http("https://api.example/up"))
             let send = HTTP(
-                "send", .post, "https://api.example/${run.id}", headers: ["x-key": "${task.key}"], body: .json(["id": "${run.id}", "n": 3]),
+                "send", .post, "https://api.example/${run.id}", headers: ["x-key": "${task.key}"],
+                secrets: ["authorization": "Bearer api"], body: .json(["id": "${run.id}", "n": 3]),
                 expect: [201], retryCodes: [503], outputs: ["id": .int64], follow: true, answerLimit: "64KiB")
             let plain = HTTP("plain", .put, "https://api.example/", body: .text("words"))
             let (newest, named) = (Evaluate("newest", "fraud"), Evaluate("named", "fraud", version: "champion"))
@@ -153,6 +154,7 @@ struct PipelineInSwiftTests {
               up: { wait: { http: "https://api.example/up" } }
               send:
                 http: { method: POST, url: "https://api.example/${run.id}", headers: { x-key: "${task.key}" }, json: { n: 3, id: "${run.id}" } }
+                secrets: { authorization: Bearer api }
                 expect: [201]
                 retry_codes: [503]
                 outputs: { id: int64 }

@@ -50,6 +50,10 @@ struct TaskKindTests {
         // What is a success is not tried again.
         #expect(try !work("{ http: { url: https://api.example/ }, expect: [503] }", HTTPWork.self).retryCodes.contains(503))
         #expect(try permissions("{ http: { url: https://api.example/ } }") == ["http.send on project:shop"])
+        #expect(try permissions("{ http: { url: https://api.example/ }, secrets: { Authorization: Bearer api, x: api } }") == [
+            "http.send on project:shop", "secrets.use on secret:shop/api",
+        ])
+        #expect(try work("{ http: { url: https://api.example/ }, secrets: { Authorization: Bearer api, x: api } }", HTTPWork.self).secretHeaders.mapValues { "\($0.scheme ?? "-") \($0.secret)" } == ["authorization": "Bearer api", "x": "- api"])
         #expect(try permissions("{ wait: { http: https://api.example/ } }") == ["http.send on project:shop"])
         #expect(try permissions("{ wait: { for: 1m } }") == [])
 
@@ -149,6 +153,8 @@ struct TaskKindTests {
             "{ http: { method: POST, url: https://api.example/, json: { a: 1 } } }", "{ http: { method: POST, url: https://api.example/, json: { a: 1.0 } } }",
             "{ http: { method: POST, url: https://api.example/, body: a }, follow: true }",
             "{ http: { method: POST, url: https://api.example/, body: a }, expect: [200] }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, secrets: { x: api } }",
+            "{ http: { method: POST, url: https://api.example/, body: a }, secrets: { x: Bearer api } }",
             "{ http: { method: POST, url: https://api.example/, body: a }, expect: [200, 201] }",
             "{ http: { method: POST, url: https://api.example/, body: a }, retry_codes: [500] }",
             "{ http: { method: POST, url: https://api.example/, body: a }, answer_limit: 1kB }",

@@ -82,6 +82,8 @@ extension PlantedMistake {
         .init("SQL with a list as a parameter", pipeline, deploy, "{ sql: SELECT $a, parameters: { a: [1] }, after: train }"),
         .init("a request as one text", pipeline, deploy, "{ http: https://api.example/, after: train }"),
         .init("a header that the program sets", pipeline, deploy, "{ http: { url: https://api.example/, headers: { Host: other.example } }, after: train }"),
+        .init("a header twice, once as a secret", pipeline, deploy, "{ http: { url: https://api.example/, headers: { X-Key: a } }, secrets: { x-key: api }, after: train }"),
+        .init("a header from what can be no secret", pipeline, deploy, "{ http: { url: https://api.example/ }, secrets: { authorization: \"Bearer ${run.id}\" }, after: train }"),
         .init("a header of two lines", pipeline, deploy, "{ http: { url: https://api.example/, headers: { x: \"a\\r\\ny: b\" } }, after: train }"),
         .init("a header twice", pipeline, deploy, "{ http: { url: https://api.example/, headers: { X-Key: a, x-key: b } }, after: train }"),
         .init("a request with two bodies", pipeline, deploy, "{ http: { method: POST, url: https://api.example/, body: a, json: b }, after: train }"),

@@ -55,6 +55,48 @@ struct HTTPTaskTests {
         await server.stop()
     }
 
+    @Test("a secret goes into a header and nowhere else: not into the log, a reason or a result, and to no other server")
+    func secretHeaders() async throws {
+        let other = try await LoopbackServer { _, _ in .answer(200, body: "there") }
+        let server = try await LoopbackServer { asked, _ in
+            switch asked.target {
+            case "/moved": .answer(302, headers: ["location": "http://localhost:\(other.port)/"])
+            case "/words": .answer(200, body: "hunter2! is no JSON")
+            default: .answer(200, body: #"{"given": "it is \#(asked.headers["authorization"] ?? "nothing")", "n": 1}"#)
+            }
+        }
+        let base = "http://127.0.0.1:\(server.port)"
+        let fixture = try await started("""
+            pipeline: p
+            tasks:
+              plain: { http: { url: "\(base)/a" }, secrets: { authorization: Bearer api, X-Key: api }, outputs: { n: int64 } }
+              echoed: { http: { url: "\(base)/a" }, secrets: { authorization: api }, outputs: { given: string }, allow_failure: true }
+              words: { http: { url: "\(base)/words" }, secrets: { authorization: api }, outputs: { n: int64 }, allow_failure: true }
+              moved: { http: { url: "\(base)/moved" }, secrets: { authorization: api, x-key: api }, follow: true }
+              unset: { http: { url: "\(base)/unset" }, secrets: { authorization: nothing }, allow_failure: true }
+              lines: { http: { url: "\(base)/lines" }, secrets: { authorization: lines }, allow_failure: true }
+            """, egress: "egress: { allow: [127.0.0.1, \"::1\"] }\n")
+        for (name, value) in [("api", "hunter2!"), ("lines", "a\nb: hidden")] {
+            _ = try fixture.platform.setSecret(name, to: Secret(value), requestID: nil, scope: fixture.scope(.secretsManage, .secret, name))
+        }
+        let done = try await runs.run("p", on: fixture)
+        #expect(done["state"]?.string == "succeeded", "\(done)")
+        let first = try #require(server.requests.first { $0.headers["authorization"] == "Bearer hunter2!" })
+        #expect(first.headers["x-key"] == "hunter2!")
+        let log = try #require(try runs.log(done, "plain", on: fixture))
+        #expect(log.contains("it is Bearer ***") && !log.contains("hunter2"), "\(log)")
+        #expect(reason(done, "echoed").contains("holds a secret"))
+        #expect(reason(done, "words").contains("not JSON") && !reason(done, "words").contains("hunter2"), "\(reason(done, "words"))")
+        #expect(other.requests.count == 1 && other.requests.allSatisfy { $0.headers["authorization"] == nil && $0.headers["x-key"] == nil })
+        #expect(reason(done, "unset").contains("martlet secret set nothing"))
+        #expect(reason(done, "lines").contains("the secret 'lines' cannot be the header 'authorization'") && !reason(done, "lines").contains("hidden"))
+        #expect(!server.requests.contains { ["/unset", "/lines"].contains($0.target) })
+        #expect(!done.description.contains("hunter2"))
+        try await fixture.platform.close()
+        await server.stop()
+        await other.stop()
+    }
+
     @Test("statuses mean what the task says: success, another attempt, or the end")
     func statuses() async throws {
         let server = try await LoopbackServer { asked, _ in

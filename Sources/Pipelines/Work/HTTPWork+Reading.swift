@@ -10,6 +10,10 @@ extension HTTPWork {
             what `outputs` names. Public addresses can be asked, and those that the project's `egress` allows.
             """,
         keys: [
+            .optional(
+                "secrets", "map from headers to names of secrets",
+                "Set in the request's head, each from the secret of that name as it is when the attempt starts, after a word if one is wanted: "
+                    + "`{ authorization: Bearer api_token }`. What the answer holds of them is masked in the log."),
             .optional("expect", "list of whole numbers", standard: "200 to 299", "The statuses that are a success."),
             .optional(
                 "retry_codes", "list of whole numbers", standard: "408, 425, 429, 500 to 599",
@@ -39,6 +43,7 @@ extension HTTPWork {
         let errors = task.errors
         let before = errors.count
         let request = request(value, &task)
+        let secretHeaders = secretHeaders(&task, beside: request?.headers ?? [:])
         let expected = task.codes("expect", in: 100...599)
         let retryCodes = task.map.has("retry_codes") ? task.codes("retry_codes", in: 100...599) : standardRetryCodes.subtracting(expected)
         if let both = expected.intersection(retryCodes).min() {
@@ -68,8 +73,38 @@ extension HTTPWork {
         }
         guard let request, errors.count == before else { return nil }
         return HTTPWork(
-            method: request.method, address: request.address, headers: request.headers, body: request.body, expected: expected,
+            method: request.method, address: request.address, headers: request.headers, secretHeaders: secretHeaders, body: request.body,
+            expected: expected,
             retryCodes: retryCodes, results: results, follows: follows, answerLimit: answerLimit)
+    }
+
+    private static func secretHeaders(_ task: inout TaskReader, beside headers: [String: TaskText]) -> [String: SecretHeader] {
+        let errors = task.errors
+        guard let node = task.map.node("secrets") else { return [:] }
+        var result: [String: SecretHeader] = [:]
+        for entry in task.entries(node, key: "secrets", limit: PipelineLimits.secrets) {
+            let subject = "the header '\(entry.key.shortened(to: 60))' in \(task.subject("secrets"))"
+            let name = entry.key.lowercased()
+            if let problem = HTTPHeader.problem(ofName: entry.key) {
+                errors.add(.wrongValue, at: entry.keyPlace, "\(subject) \(problem)", found: entry.key.shortened(to: 60))
+                continue
+            }
+            guard headers[name] == nil, result[name] == nil else {
+                errors.add(.conflict, at: entry.keyPlace, "\(subject) is given twice", found: entry.key, hint: "keep one of them")
+                continue
+            }
+            guard let text = NodeValues(errors, subject).text(entry.value) else { continue }
+            let words = text.value.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            if words.count == 2, HTTPHeader.problem(ofName: words[0]) != nil {
+                errors.add(
+                    .wrongValue, at: text.place, "'\(words[0].shortened(to: 60))' before the name of a secret in \(subject) is no word",
+                    found: text.value.shortened(to: 60), hint: "write: Bearer NAME, or the name alone")
+                continue
+            }
+            let secret = SecretName.check(Located(words[words.count - 1], text.place), errors)
+            result[name] = secret.map { SecretHeader(scheme: words.count == 2 ? words[0] : nil, secret: $0) }
+        }
+        return result
     }
 
     private typealias Request = (method: HTTPRequest.Method, address: TaskAddress, headers: [String: TaskText], body: Body)

@@ -1,4 +1,4 @@
-import MartletAccess
+public import MartletAccess
 import MartletBytes
 public import MartletDefinitions
 import MartletFrames
@@ -12,10 +12,18 @@ public struct HTTPWork: TaskWork {
         case json(TaskJSON)
     }
 
+    /// A secret as a header's value, after a word that says how it is meant, such as `Bearer`.
+    public struct SecretHeader: Hashable, Sendable {
+        public var scheme: String?
+        public var secret: String
+    }
+
     public let method: HTTPRequest.Method
     public let address: TaskAddress
     /// By their names, which are in small letters.
     public let headers: [String: TaskText]
+    /// By the headers' names, which are in small letters and none of ``headers``.
+    public let secretHeaders: [String: SecretHeader]
     public let body: Body
     /// The statuses that are a success; empty for 200 to 299.
     public let expected: Set<Int>
@@ -29,7 +37,10 @@ public struct HTTPWork: TaskWork {
     public let answerLimit: Int64
 
     public var outputs: [TaskOutput] { [TaskOutput("status", .scalar(.int64))] + results }
-    public var permissions: [RequiredPermission] { [RequiredPermission(.httpSend)] }
+    public var permissions: [RequiredPermission] {
+        [RequiredPermission(.httpSend)]
+            + Set(secretHeaders.values.map(\.secret)).sorted().map { RequiredPermission(.secretsUse, on: .secret, named: $0) }
+    }
 
     /// How many redirects are followed.
     static let redirectLimit = 5
@@ -44,8 +55,9 @@ public struct HTTPWork: TaskWork {
 
     /// The request in a scope.
     ///
+    /// - Parameter secrets: the values of ``secretHeaders`` by the headers' names.
     /// - Throws: ``TaskScopeError`` also for a header that what was computed would end early.
-    public func request(in scope: TaskScope, rule: EgressRule) throws(TaskScopeError) -> HTTPRequest {
+    public func request(in scope: TaskScope, secrets: [String: Secret] = [:], rule: EgressRule) throws(TaskScopeError) -> HTTPRequest {
         var request = HTTPRequest(method, try address.render(in: scope), rule: rule)
         switch body {
         case .nothing: break
@@ -65,6 +77,16 @@ public struct HTTPWork: TaskWork {
             request.headers.removeAll { $0.name == header.name }
             request.headers.append(header)
         }
+        for (name, header) in secretHeaders.sorted(by: { $0.key < $1.key }) {
+            guard let value = secrets[name] else { continue }
+            let text = (header.scheme.map { $0 + " " } ?? "") + value.revealed
+            guard let header = HTTPHeader(name, text) else {
+                throw TaskScopeError(
+                    .unusable, "the secret '\(header.secret)' cannot be the header '\(name)': it \(HTTPHeader.problem(ofValue: text) ?? "cannot be sent")")
+            }
+            request.headers.removeAll { $0.name == header.name }
+            request.headers.append(header)
+        }
         request.redirectLimit = follows ? Self.redirectLimit : 0
         request.answerLimit = Int(answerLimit)
         return request
@@ -80,6 +102,7 @@ public struct HTTPWork: TaskWork {
         return .map([
             "method": .text(method.rawValue), "url": address.text.canonical,
             "headers": .map(headers.map { ($0.key, $0.value.canonical) }), "body": content,
+            "secrets": .map(secretHeaders.map { ($0.key, .texts([$0.value.scheme ?? "", $0.value.secret])) }),
             "expect": .list(expected.sorted().map { .integer(Int64($0)) }),
             "retry_codes": .list(retryCodes.sorted().map { .integer(Int64($0)) }),
             "outputs": .map(results.map { ($0.name, .text("\($0.type)")) }),

@@ -9,12 +9,26 @@ import MartletWorld
 extension HTTPWork: PlatformTask {
     func perform(_ context: TaskContext, on platform: Platform) async throws -> [String: TaskValue] {
         _ = try context.scope(to: .httpSend, on: .project(platform.project))
-        var request = try request(in: context.scope, rule: platform.egressRule)
+        let secrets = try platform.secrets(secretHeaders.mapValues(\.secret), context).values
+        let mask = SecretMask(Array(secrets.values))
+        do {
+            return try await perform(context, on: platform, secrets, mask)
+        } catch var failure as TaskFailure {
+            // It may tell of the answer, which may hold what it was asked with.
+            failure.reason = mask.masked(failure.reason)
+            throw failure
+        }
+    }
+
+    private func perform(
+        _ context: TaskContext, on platform: Platform, _ secrets: [String: Secret], _ mask: SecretMask
+    ) async throws -> [String: TaskValue] {
+        var request = try request(in: context.scope, secrets: secrets, rule: platform.egressRule)
         request.timeout = context.start.task.timeout ?? Platform.requestTimeout
         let answer = try await platform.answer(to: request)
         let size = answer.isCut ? "more than \(answer.body.count) bytes, the rest is not kept" : "\(answer.body.count) bytes"
         context.log.write("\(request.method.rawValue) \(answer.address.withoutQuery): \(answer.status), \(size)\n")
-        context.log.write(answer.body)
+        context.log.write(mask.masked(answer.body))
         if let last = answer.body.last, last != UInt8(ascii: "\n") { context.log.write("\n") }
         guard isExpected(answer.status) else {
             let isRedirect = (300...399).contains(answer.status) && !follows
@@ -22,10 +36,10 @@ extension HTTPWork: PlatformTask {
                 reason: "\(answer.address.withoutQuery) answers \(answer.status)" + (isRedirect ? "; with 'follow: true' redirects are followed" : ""),
                 isRetryable: retryCodes.contains(answer.status))
         }
-        return try results(of: answer)
+        return try results(of: answer, mask)
     }
 
-    private func results(of answer: HTTPAnswer) throws -> [String: TaskValue] {
+    private func results(of answer: HTTPAnswer, _ mask: SecretMask) throws -> [String: TaskValue] {
         var values: [String: TaskValue] = ["status": .scalar(.int64(Int64(answer.status)))]
         guard !results.isEmpty else { return values }
         if answer.isCut { throw TaskFailure(reason: "the answer has more than the \(answerLimit) bytes that are kept of it: see 'answer_limit'") }
@@ -36,6 +50,7 @@ extension HTTPWork: PlatformTask {
         guard let object = json.object else { throw TaskFailure(reason: "the answer is \(json.kind) where an object is expected") }
         for output in results {
             guard let value = object[output.name], !value.isNull else { throw TaskFailure(reason: "the answer lacks '\(output.name)'") }
+            if value.holdsSecret(mask) { throw TaskFailure.secretInResult }
             values[output.name] = try output.value(from: value, of: "the answer")
         }
         return values

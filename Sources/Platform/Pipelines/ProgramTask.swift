@@ -187,7 +187,7 @@ extension Platform {
 
 extension JSONValue {
     /// Whether a name or a text in it holds a secret.
-    fileprivate func holdsSecret(_ mask: SecretMask) -> Bool {
+    func holdsSecret(_ mask: SecretMask) -> Bool {
         switch self {
         case .string(let text): mask.finds(in: Array(text.utf8))
         case .array(let values): values.contains { $0.holdsSecret(mask) }
@@ -199,7 +199,7 @@ extension JSONValue {
 }
 
 extension TaskFailure {
-    fileprivate static let secretInResult = TaskFailure(
+    static let secretInResult = TaskFailure(
         reason: "its result holds a secret that it was given; results are stored and shown, so it is not kept")
 
     fileprivate static func secret(inFile name: String) -> TaskFailure {

@@ -125,7 +125,7 @@ final class TaskRunner: TaskExecutor {
         }
         let folder = try work is RunWork ? nil : platform.world.files.absolutePath(platform.workFolder(of: context.start))
         let program = try work.program(in: context.scope, needs: context.start.task.needs, folder: folder)
-        let secrets = try platform.secrets(of: program, context)
+        let secrets = try platform.secrets(program.secrets, context)
         let token = platform.taskTokens.issue(to: context.start.facts.actor)
         defer { platform.taskTokens.revoke(token) }
         let mask = SecretMask(secrets.values.values + [token])

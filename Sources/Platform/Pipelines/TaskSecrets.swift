@@ -4,9 +4,9 @@ import MartletStorage
 import MartletWorld
 import Synchronization
 
-/// The secrets that an attempt of a program is given.
+/// The secrets that an attempt is given.
 struct TaskSecrets: Sendable {
-    /// By the variable of the environment.
+    /// By what they are for: the variable of an environment, the name of a header.
     var values: [String: Secret] = [:]
     /// Of each secret by its name.
     var versions: [String: Int64] = [:]
@@ -16,12 +16,14 @@ struct TaskSecrets: Sendable {
 }
 
 extension Platform {
-    /// The secrets of a program as they are now, each asked of the guard.
-    func secrets(of work: RunWork, _ context: TaskContext) throws -> TaskSecrets {
-        guard !work.secrets.isEmpty else { return TaskSecrets() }
+    /// The secrets of an attempt as they are now, each asked of the guard.
+    ///
+    /// - Parameter names: the secrets' names, by what they are for: a variable of an environment, a header.
+    func secrets(_ names: [String: String], _ context: TaskContext) throws -> TaskSecrets {
+        guard !names.isEmpty else { return TaskSecrets() }
         let found = try database.read { reader in
             var found: [String: (value: Secret, version: Int64)] = [:]
-            for name in Set(work.secrets.values) {
+            for name in Set(names.values) {
                 _ = try context.scope(to: .secretsUse, on: resource(.secret, name))
                 guard let secret = try secrets.value(of: name, reader) else {
                     throw TaskFailure(
@@ -31,12 +33,12 @@ extension Platform {
             }
             return found
         }
-        let size = work.secrets.values.reduce(0) { $0 + (found[$1]?.value.utf8.count ?? 0) }
+        let size = names.values.reduce(0) { $0 + (found[$1]?.value.utf8.count ?? 0) }
         guard size <= TaskSecrets.totalBytes else {
             throw TaskFailure(reason: "its secrets have \(size) bytes together; a program is given at most \(TaskSecrets.totalBytes)")
         }
         return TaskSecrets(
-            values: work.secrets.compactMapValues { found[$0]?.value }, versions: found.mapValues(\.version))
+            values: names.compactMapValues { found[$0]?.value }, versions: found.mapValues(\.version))
     }
 
     /// Who a task's program acts as, with what its run may do now; nil for a token of no attempt that is under way.
