@@ -17,7 +17,7 @@ final class DuckDBSession {
         guard state == 0, let database, functions.connect(database, &connection) == 0 else {
             let told = error.map { String(cString: $0) } ?? "no reason is told"
             functions.free(error)
-            let isBusy = told.contains("lock")
+            let isBusy = told.contains("Could not set lock")
             throw SQLError(
                 isBusy ? .busy : .refused, "the database \(path.map { "'\($0)'" } ?? "in memory") cannot be opened: \(told)",
                 hint: isBusy ? "one process at a time may hold it: let such tasks share a pool of one" : nil)
@@ -65,7 +65,7 @@ final class DuckDBSession {
         return try statement.execute(rowLimit: rowLimit)
     }
 
-    /// The type of a statement, and the columns that it would give.
+    /// The type of a statement, as `duckdb_statement_type`.
     func type(of text: String) throws(SQLError) -> Int32 { try Prepared(text, on: self).type }
 
     /// How many statements the engine reads in a text, whatever they mean; none if it cannot read it.

@@ -27,7 +27,7 @@ extension HTTPWork: PlatformTask {
         request.timeout = context.start.task.timeout ?? Platform.requestTimeout
         let answer = try await platform.answer(to: request)
         let size = answer.isCut ? "more than \(answer.body.count) bytes, the rest is not kept" : "\(answer.body.count) bytes"
-        context.log.write("\(request.method.rawValue) \(answer.address.withoutQuery): \(answer.status), \(size)\n")
+        context.log.write(mask.masked("\(request.method.rawValue) \(answer.address.withoutQuery): \(answer.status), \(size)\n"))
         context.log.write(mask.masked(answer.body))
         if let last = answer.body.last, last != UInt8(ascii: "\n") { context.log.write("\n") }
         guard isExpected(answer.status) else {
