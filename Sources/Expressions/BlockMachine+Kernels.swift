@@ -1,4 +1,5 @@
 import MartletFrames
+import MartletNumerics
 
 // One loop an operation. The closures are known where each loop is used and are compiled into it; none is called.
 extension BlockMachine {

@@ -1,4 +1,5 @@
 import MartletFrames
+import MartletNumerics
 
 /// A text in the machine's arena.
 struct Text: Hashable, Sendable, BitwiseCopyable {

@@ -1,4 +1,4 @@
-import MartletStatistics
+import MartletNumerics
 
 /// `exp` and `log` of a Float, the same bits on every machine.
 ///
@@ -28,7 +28,7 @@ enum FloatMath {
 
     /// The natural logarithm.
     static func log(_ x: Float) -> Float {
-        Float(naturalLogarithm(Double(x)))
+        Float(ElementaryFunctions.log(Double(x)))
     }
 
     /// 2^(j/32), each rounded once.

@@ -1,4 +1,4 @@
-import MartletStatistics
+import MartletNumerics
 
 /// What a boosted model was trained for: how its margins become an output.
 ///
@@ -63,7 +63,7 @@ public enum Objective: String, Hashable, Sendable, CaseIterable {
             for candidate in [below, above] {
                 let argument = logarithmOf(candidate)
                 guard argument > 0, argument.isFinite else { continue }
-                let exact = naturalLogarithm(Double(argument))
+                let exact = ElementaryFunctions.log(Double(argument))
                 let rounded = Float(exact)
                 if abs(exact - Double(rounded)) <= 0.1 * Double(rounded.ulp) { return candidate }
             }

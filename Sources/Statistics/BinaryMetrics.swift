@@ -1,3 +1,5 @@
+import MartletNumerics
+
 /// How well scores tell positives from negatives: metrics of a binary classifier.
 ///
 /// One score and one label per row, optionally one weight (finite, at least 0; 1 if absent); scores are finite.
@@ -75,7 +77,7 @@ public struct BinaryMetrics: Sendable {
     public var logLoss: Double? {
         mean { row in
             let score = min(max(scores[row], 0x1p-52), 1 - 0x1p-52)
-            return -naturalLogarithm(labels[row] ? score : 1 - score)
+            return -ElementaryFunctions.log(labels[row] ? score : 1 - score)
         }
     }
 

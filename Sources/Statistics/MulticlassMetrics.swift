@@ -1,3 +1,5 @@
+import MartletNumerics
+
 /// How well a classifier of several classes does, weighted; sums are compensated and run in row order.
 ///
 /// Missing (nil) without rows or weight. Probabilities are row-major, `classCount` a row.
@@ -38,7 +40,7 @@ public struct MulticlassMetrics: Sendable {
     /// −log of the probability given to the true class, averaged; kept 2⁻⁵² off 0 and 1.
     public var logLoss: Double? {
         mean { row in
-            -naturalLogarithm(min(max(probabilities[row * classCount + labels[row]], 0x1p-52), 1 - 0x1p-52))
+            -ElementaryFunctions.log(min(max(probabilities[row * classCount + labels[row]], 0x1p-52), 1 - 0x1p-52))
         }
     }
 

@@ -1,3 +1,5 @@
+import MartletNumerics
+
 /// The share of positives among the first `k` by score, per period, averaged over periods.
 ///
 /// With `members`, rows of one member in one period count as one: its score is its highest there, and it is

@@ -1,3 +1,5 @@
+import MartletNumerics
+
 /// How far predictions are from values, weighted; sums are compensated and run in row order.
 ///
 /// Missing (nil) without rows or weight.

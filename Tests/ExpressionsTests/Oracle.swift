@@ -1,4 +1,5 @@
 import MartletFrames
+import MartletNumerics
 
 @testable import MartletExpressions
 

@@ -54,7 +54,7 @@ struct HouseRules {
         return problems
     }
 
-    static let ground: Set = ["Bytes", "Frames", "Expressions", "Statistics", "Features", "Models"]
+    static let ground: Set = ["Bytes", "Frames", "Numerics", "Expressions", "Statistics", "Features", "Models"]
 
     private static let clock = "the system clock; take it from World"
     private static let randomness = "randomness of its own; take it from World"

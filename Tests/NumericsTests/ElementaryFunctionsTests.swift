@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MartletExpressions
+@testable import MartletNumerics
 
 @Suite struct ElementaryFunctionsTests {
     @Test("are within 1 ulp of the exact value, on vectors from mpmath", arguments: ["exp", "log", "pow", "sin", "cos"])

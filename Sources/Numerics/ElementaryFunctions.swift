@@ -13,15 +13,15 @@ import func Darwin.floor
 /// Only IEEE additions, multiplications and divisions are used, each rounded once, and no fused operation.
 /// Sources: J.-M. Muller et al., *Handbook of Floating-Point Arithmetic* (argument reduction, double-double sums);
 /// M. Payne, R. Hanek, *Radian Reduction for Trigonometric Functions* (1983). Constants are from mpmath.
-enum ElementaryFunctions {
+package enum ElementaryFunctions {
     /// e to the power x; infinity beyond the range, 0 far below it.
-    static func exp(_ x: Double) -> Double {
+    package static func exp(_ x: Double) -> Double {
         if x.isNaN { return x }
         return exp(DoubleDouble(high: x, low: 0))
     }
 
     /// The natural logarithm: −infinity of 0, NaN of negative numbers.
-    static func log(_ x: Double) -> Double {
+    package static func log(_ x: Double) -> Double {
         if x.isNaN || x < 0 { return .nan }
         if x == 0 { return -.infinity }
         if x == .infinity { return x }
@@ -30,7 +30,7 @@ enum ElementaryFunctions {
     }
 
     /// x to the power y; NaN of a negative x unless y is whole, infinity of 0 to a negative power.
-    static func pow(_ x: Double, _ y: Double) -> Double {
+    package static func pow(_ x: Double, _ y: Double) -> Double {
         if y == 0 || x == 1 { return 1 }
         if x.isNaN || y.isNaN { return .nan }
         let yIsWhole = y.rounded(.towardZero) == y
@@ -52,7 +52,7 @@ enum ElementaryFunctions {
     }
 
     /// The sine of x radians; NaN of infinities.
-    static func sin(_ x: Double) -> Double {
+    package static func sin(_ x: Double) -> Double {
         if !x.isFinite { return .nan }
         // x³/6 is below half an ulp; and −0 stays −0.
         if x.magnitude < 0x1p-27 { return x }
@@ -66,7 +66,7 @@ enum ElementaryFunctions {
     }
 
     /// The cosine of x radians; NaN of infinities.
-    static func cos(_ x: Double) -> Double {
+    package static func cos(_ x: Double) -> Double {
         if !x.isFinite { return .nan }
         let (quadrant, rest) = reduced(x)
         switch quadrant {

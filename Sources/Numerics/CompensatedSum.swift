@@ -1,25 +1,25 @@
 /// A running sum that keeps what each addition rounds off (Neumaier, 1974).
 ///
 /// The same numbers in the same order give the same bits on every machine; the error does not grow with the count.
-public struct CompensatedSum: Sendable {
+package struct CompensatedSum: Sendable {
     private var sum = 0.0
     private var compensation = 0.0
 
-    public init() {}
+    package init() {}
 
-    public mutating func add(_ number: Double) {
+    package mutating func add(_ number: Double) {
         let total = sum + number
         compensation += abs(sum) >= abs(number) ? (sum - total) + number : (number - total) + sum
         sum = total
     }
 
-    public var value: Double {
+    package var value: Double {
         // With an infinity or a NaN among the numbers the compensation is NaN, and the sum itself is right.
         compensation.isFinite ? sum + compensation : sum
     }
 
     /// The sum of `numbers`, first to last.
-    public static func of(_ numbers: some Sequence<Double>) -> Double {
+    package static func of(_ numbers: some Sequence<Double>) -> Double {
         var sum = CompensatedSum()
         for number in numbers { sum.add(number) }
         return sum.value
