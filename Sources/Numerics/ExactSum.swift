@@ -1,0 +1,275 @@
+/// The exact sum of float64 numbers, whatever their order, rounded once when it is read.
+///
+/// Adding and merging commute and associate exactly: equal multisets of numbers give equal values, however they were
+/// split. NaN, or infinities of both signs, make the sum NaN; infinities of one sign make it that infinity.
+///
+/// A wide fixed-point number in limbs of 32 bits, each in a signed word of 64, so that 1,024 numbers are added before
+/// a carry; only limbs in use are kept: as a rule 4 to 8 words.
+///
+/// Source: R. Neal, *Fast Exact Summation Using Small and Large Superaccumulators* (2015).
+package struct ExactSum: Sendable {
+    /// Limb *i* of the array weighs 2^(32 · (lowest + i)).
+    private var limbs: [Int64] = []
+    private var lowest = 0
+    /// How many more additions the limbs can take before carries must be passed on.
+    private var room = 0
+    private var special: Special = []
+
+    private struct Special: OptionSet {
+        var rawValue: UInt8
+        static let nan = Special(rawValue: 1)
+        static let positiveInfinity = Special(rawValue: 2)
+        static let negativeInfinity = Special(rawValue: 4)
+    }
+
+    /// A limb grows by less than 2⁵² an addition.
+    private static let additionsPerCarry = 1_024
+
+    package init() {}
+
+    // MARK: Adding
+
+    /// Adds a number. O(1).
+    package mutating func add(_ number: Double) {
+        let bits = number.bitPattern
+        let exponent = Int(bits >> 52) & 0x7FF
+        guard exponent != 0x7FF else { return addSpecial(number) }
+        var mantissa = bits & 0x000F_FFFF_FFFF_FFFF
+        if exponent != 0 { mantissa |= 1 << 52 } else if mantissa == 0 { return }
+        add(mantissa, exponent: max(exponent, 1) - 1_075, isNegative: bits >> 63 == 1)
+    }
+
+    /// Adds the exact square of a number. O(1).
+    package mutating func addSquare(of number: Double) {
+        add(productOf: number, number)
+    }
+
+    /// Adds the exact product of two numbers. O(1).
+    package mutating func add(productOf a: Double, _ b: Double) {
+        guard a.isFinite, b.isFinite else { return addSpecial(a * b) }
+        let (left, right) = (Self.parts(a), Self.parts(b))
+        let product = left.mantissa.multipliedFullWidth(by: right.mantissa)
+        let isNegative = (a.sign == .minus) != (b.sign == .minus)
+        let exponent = left.exponent + right.exponent
+        add(product.low, exponent: exponent, isNegative: isNegative)
+        add(product.high, exponent: exponent + 64, isNegative: isNegative)
+    }
+
+    /// Adds all numbers of a run. O(*n*), 2 to 3 ns a number.
+    package mutating func add(contentsOf numbers: Span<Double>) {
+        for index in numbers.indices { add(numbers[index]) }
+    }
+
+    /// Adds all of another sum.
+    package mutating func merge(_ other: ExactSum) {
+        special.formUnion(other.special)
+        guard !other.limbs.isEmpty else { return }
+        var other = other
+        other.carry()
+        carry()
+        reserve(from: other.lowest, through: other.lowest + other.limbs.count - 1)
+        for index in other.limbs.indices { limbs[other.lowest - lowest + index] += other.limbs[index] }
+        room -= 1
+    }
+
+    /// A number is mantissa · 2^exponent.
+    private static func parts(_ number: Double) -> (mantissa: UInt64, exponent: Int) {
+        let bits = number.bitPattern
+        let exponent = Int(bits >> 52) & 0x7FF
+        let mantissa = bits & 0x000F_FFFF_FFFF_FFFF
+        return exponent == 0 ? (mantissa, -1_074) : (mantissa | 1 << 52, exponent - 1_075)
+    }
+
+    private mutating func addSpecial(_ number: Double) {
+        special.insert(number.isNaN ? .nan : number < 0 ? .negativeInfinity : .positiveInfinity)
+    }
+
+    /// Adds ±magnitude · 2^exponent.
+    private mutating func add(_ magnitude: UInt64, exponent: Int, isNegative: Bool) {
+        if magnitude == 0 { return }
+        if room == 0 { carry() }
+        room -= 1
+        let limb = exponent >> 5
+        let shift = UInt64(exponent & 31)
+        // Up to 95 bits in three limbs.
+        let low = magnitude << shift
+        let high = shift == 0 ? 0 : magnitude >> (64 - shift)
+        let index = limb - lowest
+        if index < 0 || index + 2 >= limbs.count { return addAfterGrowing(low, high, limb, isNegative) }
+        limbs.withUnsafeMutableBufferPointer { limbs in
+            if isNegative {
+                limbs[index] -= Int64(low & 0xFFFF_FFFF)
+                limbs[index + 1] -= Int64(low >> 32)
+                limbs[index + 2] -= Int64(high)
+            } else {
+                limbs[index] += Int64(low & 0xFFFF_FFFF)
+                limbs[index + 1] += Int64(low >> 32)
+                limbs[index + 2] += Int64(high)
+            }
+        }
+    }
+
+    @inline(never)
+    private mutating func addAfterGrowing(_ low: UInt64, _ high: UInt64, _ limb: Int, _ isNegative: Bool) {
+        reserve(from: limb, through: limb + 2)
+        let sign: Int64 = isNegative ? -1 : 1
+        limbs[limb - lowest] += sign * Int64(low & 0xFFFF_FFFF)
+        limbs[limb - lowest + 1] += sign * Int64(low >> 32)
+        limbs[limb - lowest + 2] += sign * Int64(high)
+    }
+
+    /// Makes limbs for these places and one above them for carries.
+    private mutating func reserve(from first: Int, through last: Int) {
+        if limbs.isEmpty {
+            lowest = first
+            limbs = [Int64](repeating: 0, count: last - first + 2)
+            return
+        }
+        if first < lowest {
+            limbs.insert(contentsOf: repeatElement(0, count: lowest - first), at: 0)
+            lowest = first
+        }
+        let missing = last + 2 - lowest - limbs.count
+        if missing > 0 { limbs.append(contentsOf: repeatElement(0, count: missing)) }
+    }
+
+    /// Brings every limb but the top one into 0 ..< 2³²; the top one keeps the sign, in −2³¹ ..< 2³¹.
+    private mutating func carry() {
+        room = Self.additionsPerCarry
+        guard !limbs.isEmpty else { return }
+        var carried: Int64 = 0
+        for index in limbs.indices {
+            let sum = limbs[index] + carried
+            carried = sum >> 32
+            limbs[index] = sum & 0xFFFF_FFFF
+        }
+        // What is left over stands above the last limb.
+        while carried != 0 && carried != -1 {
+            limbs.append(carried & 0xFFFF_FFFF)
+            carried >>= 32
+        }
+        if carried == -1 { limbs[limbs.count - 1] -= 1 << 32 }
+        // A top limb of 2³¹ or more would soon leave its word's range.
+        if limbs[limbs.count - 1] >= 1 << 31 || limbs[limbs.count - 1] < -(1 << 31) {
+            let top = limbs[limbs.count - 1]
+            limbs[limbs.count - 1] = top & 0xFFFF_FFFF
+            limbs.append(top >> 32)
+        }
+    }
+
+    // MARK: Reading
+
+    /// The sum, rounded once to the nearest float64, ties to even; infinity beyond the range; 0 of no numbers.
+    package var value: Double {
+        if special.contains(.nan) || special.isSuperset(of: [.positiveInfinity, .negativeInfinity]) { return .nan }
+        if special.contains(.positiveInfinity) { return .infinity }
+        if special.contains(.negativeInfinity) { return -.infinity }
+        let (magnitude, lowest, isNegative) = canonical
+        guard let top = magnitude.last else { return 0 }
+        // Bits are counted from the lowest limb; the highest set one is `last`.
+        let last = (magnitude.count - 1) * 32 + 31 - top.leadingZeroBitCount
+        let place = lowest * 32
+        // The place of the result's last bit: 53 of them, or less down to 2⁻¹⁰⁷⁴.
+        let end = max(last - 52, -1_074 - place)
+        func bit(_ index: Int) -> Bool { index >= 0 && index < magnitude.count * 32 && magnitude[index >> 5] >> UInt32(index & 31) & 1 == 1 }
+        var mantissa: UInt64 = 0
+        if end <= last {
+            // The limbs that the 53 bits touch: at most three.
+            let limb = end >> 5
+            var window: (low: UInt64, high: UInt64) = (0, 0)
+            func word(_ index: Int) -> UInt64 { index >= 0 && index < magnitude.count ? UInt64(magnitude[index]) : 0 }
+            window.low = word(limb) | word(limb + 1) << 32
+            window.high = word(limb + 2)
+            let shift = UInt64(end & 31)
+            mantissa = shift == 0 ? window.low : window.low >> shift | window.high << (64 - shift)
+            mantissa &= (1 << 53) - 1
+        }
+        if bit(end - 1) {
+            var isAboveHalf = false
+            if end >= 2 {
+                let half = end - 1
+                isAboveHalf = magnitude[half >> 5] & (1 << UInt32(half & 31) - 1) != 0
+                var index = (half >> 5) - 1
+                while !isAboveHalf, index >= 0 {
+                    isAboveHalf = magnitude[index] != 0
+                    index -= 1
+                }
+            }
+            if isAboveHalf || mantissa & 1 == 1 { mantissa += 1 }
+        }
+        // mantissa ≤ 2⁵³ and its exponent are put together without another rounding.
+        var exponent = end + place
+        if mantissa == 1 << 53 {
+            mantissa >>= 1
+            exponent += 1
+        }
+        if mantissa == 0 { return isNegative ? -0.0 : 0 }
+        if exponent > 971 { return isNegative ? -.infinity : .infinity }
+        let isNormal = mantissa >> 52 == 1
+        let bits = isNormal ? UInt64(exponent + 1_075) << 52 | mantissa & 0x000F_FFFF_FFFF_FFFF : mantissa
+        return Double(bitPattern: bits | (isNegative ? 1 << 63 : 0))
+    }
+
+    /// Sign and size without zero limbs at either end: one form for one value.
+    package var canonical: (magnitude: [UInt32], lowest: Int, isNegative: Bool) {
+        var copy = self
+        copy.carry()
+        var isNegative = false
+        if let top = copy.limbs.last(where: { $0 != 0 }), top < 0 {
+            isNegative = true
+            for index in copy.limbs.indices { copy.limbs[index] = -copy.limbs[index] }
+            copy.carry()
+        }
+        var magnitude = copy.limbs.map { UInt32($0) }
+        while magnitude.last == 0 { magnitude.removeLast() }
+        let zeros = magnitude.prefix { $0 == 0 }.count
+        magnitude.removeFirst(zeros)
+        return (magnitude, magnitude.isEmpty ? 0 : copy.lowest + zeros, isNegative)
+    }
+
+    /// Bit 0: a NaN was added; bit 1: +infinity; bit 2: −infinity.
+    package var specialBits: UInt8 { special.rawValue }
+
+    /// Takes back what ``canonical`` and ``specialBits`` gave; nil if no sum gives that.
+    package init?(magnitude: [UInt32], lowest: Int, isNegative: Bool, specialBits: UInt8) {
+        guard specialBits < 8, magnitude.first != 0, magnitude.last != 0, magnitude.count <= 256, (-256...256).contains(lowest),
+            !magnitude.isEmpty || (lowest == 0 && !isNegative)
+        else { return nil }
+        special = Special(rawValue: specialBits)
+        self.lowest = lowest
+        limbs = magnitude.map { isNegative ? -Int64($0) : Int64($0) }
+        if !limbs.isEmpty { limbs.append(0) }
+    }
+
+    // MARK: Moments
+
+    /// Σ (x − mean)² of `count` numbers, from the exact sums of the numbers and of their squares.
+    ///
+    /// The exact rational, (n · Σx² − (Σx)²) / n, rounded twice: within 1 ulp, however far the mean is from 0.
+    /// NaN if a number was not finite; nil of no numbers.
+    package static func squaredDeviations(count: Int, sum: ExactSum, squares: ExactSum) -> Double? {
+        guard count > 0 else { return nil }
+        guard sum.special.isEmpty, squares.special.isEmpty else { return .nan }
+        var difference = ExactSum()
+        let (square, squareLowest, _) = squares.canonical
+        for (index, limb) in square.enumerated() {
+            let product = UInt64(limb).multipliedFullWidth(by: UInt64(count))
+            difference.add(product.low, exponent: (squareLowest + index) * 32, isNegative: false)
+            difference.add(product.high, exponent: (squareLowest + index) * 32 + 64, isNegative: false)
+        }
+        let (total, lowest, _) = sum.canonical
+        for (i, left) in total.enumerated() {
+            for (j, right) in total.enumerated() {
+                difference.add(UInt64(left) * UInt64(right), exponent: (2 * lowest + i + j) * 32, isNegative: true)
+            }
+        }
+        return difference.value / Double(count)
+    }
+}
+
+extension ExactSum: Equatable {
+    package static func == (left: Self, right: Self) -> Bool {
+        let (a, b) = (left.canonical, right.canonical)
+        return left.special == right.special && a.magnitude == b.magnitude && a.lowest == b.lowest && a.isNegative == b.isNegative
+    }
+}
