@@ -3,7 +3,7 @@
 /// Adding and merging commute and associate exactly: equal multisets of numbers give equal values, however they were
 /// split. NaN, or infinities of both signs, make the sum NaN; infinities of one sign make it that infinity.
 ///
-/// A wide fixed-point number in limbs of 32 bits, each in a signed word of 64, so that 1,024 numbers are added before
+/// A wide fixed-point number in limbs of 32 bits, each in a signed word of 64, so that 2³⁰ numbers are added before
 /// a carry; only limbs in use are kept: as a rule 4 to 8 words.
 ///
 /// Source: R. Neal, *Fast Exact Summation Using Small and Large Superaccumulators* (2015).
@@ -22,8 +22,8 @@ package struct ExactSum: Sendable {
         static let negativeInfinity = Special(rawValue: 4)
     }
 
-    /// A limb grows by less than 2⁵² an addition.
-    private static let additionsPerCarry = 1_024
+    /// A limb grows by less than 2³² an addition.
+    private static let additionsPerCarry = 1 << 30
 
     package init() {}
 
@@ -55,9 +55,85 @@ package struct ExactSum: Sendable {
         add(product.high, exponent: exponent + 64, isNegative: isNegative)
     }
 
-    /// Adds all numbers of a run. O(*n*), 2 to 3 ns a number.
+    // A run is summed by exponent first: mantissas of one exponent are added as whole numbers, 1,024 of 53 bits in a word.
+
+    /// Adds all numbers of a run. O(*n*), about 2 ns a number; 16 KB while it lasts, if it is long.
     package mutating func add(contentsOf numbers: Span<Double>) {
-        for index in numbers.indices { add(numbers[index]) }
+        guard numbers.count >= 256 else {
+            for index in numbers.indices { add(numbers[index]) }
+            return
+        }
+        var byExponent = [Int64](repeating: 0, count: 2_048)
+        var start = 0
+        while start < numbers.count {
+            let end = min(start + 1_024, numbers.count)
+            var (low, high) = (2_047, 0)
+            byExponent.withUnsafeMutableBufferPointer { byExponent in
+                for index in start..<end {
+                    let bits = numbers[unchecked: index].bitPattern
+                    let exponent = Int(truncatingIfNeeded: bits >> 52) & 0x7FF
+                    low = min(low, exponent)
+                    high = max(high, exponent)
+                    let mantissa = Int64(bitPattern: bits & 0x000F_FFFF_FFFF_FFFF | (exponent == 0 ? 0 : 1 << 52))
+                    let sign = Int64(bitPattern: bits) >> 63
+                    byExponent[exponent] &+= (mantissa ^ sign) &- sign
+                }
+            }
+            if high == 0x7FF {
+                for index in start..<end where !numbers[index].isFinite { addSpecial(numbers[index]) }
+                byExponent[0x7FF] = 0
+                high = 0x7FE
+            }
+            if low <= high {
+                for exponent in low...high where byExponent[exponent] != 0 {
+                    let total = byExponent[exponent]
+                    add(total.magnitude, exponent: max(exponent, 1) - 1_075, isNegative: total < 0)
+                    byExponent[exponent] = 0
+                }
+            }
+            start = end
+        }
+    }
+
+    /// Adds the exact squares of all numbers of a run. O(*n*), about 3 ns a number; 32 KB while it lasts, if it is long.
+    package mutating func add(squaresOf numbers: Span<Double>) {
+        guard numbers.count >= 256 else {
+            for index in numbers.indices { addSquare(of: numbers[index]) }
+            return
+        }
+        var byExponent = [UInt128](repeating: 0, count: 2_048)
+        var start = 0
+        while start < numbers.count {
+            // 2¹⁶ squares of 106 bits stay within 128.
+            let end = min(start + 65_536, numbers.count)
+            var (low, high) = (2_047, 0)
+            byExponent.withUnsafeMutableBufferPointer { byExponent in
+                for index in start..<end {
+                    let bits = numbers[unchecked: index].bitPattern
+                    let exponent = Int(truncatingIfNeeded: bits >> 52) & 0x7FF
+                    low = min(low, exponent)
+                    high = max(high, exponent)
+                    let mantissa = bits & 0x000F_FFFF_FFFF_FFFF | (exponent == 0 ? 0 : 1 << 52)
+                    let square = mantissa.multipliedFullWidth(by: mantissa)
+                    byExponent[exponent] &+= UInt128(square.high) << 64 | UInt128(square.low)
+                }
+            }
+            if high == 0x7FF {
+                for index in start..<end where !numbers[index].isFinite { addSpecial(numbers[index] * numbers[index]) }
+                byExponent[0x7FF] = 0
+                high = 0x7FE
+            }
+            if low <= high {
+                for exponent in low...high where byExponent[exponent] != 0 {
+                    let total = byExponent[exponent]
+                    let place = 2 * (max(exponent, 1) - 1_075)
+                    add(UInt64(truncatingIfNeeded: total), exponent: place, isNegative: false)
+                    add(UInt64(truncatingIfNeeded: total >> 64), exponent: place + 64, isNegative: false)
+                    byExponent[exponent] = 0
+                }
+            }
+            start = end
+        }
     }
 
     /// Adds all of another sum.

@@ -23,7 +23,7 @@ struct GoldenMetricsTests {
     let golden: Golden
 
     init() throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/metrics.json")
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden/metrics.json")
         golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: file))
     }
 
