@@ -64,7 +64,7 @@ let package = Package(
             "FeatureStore", on: ["Bytes", "Frames", "Expressions", "Features", "World", "Definitions", "Storage", "Ingestion"]),
         .part("Registry", on: ["Bytes", "Frames", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
-        .part("Serving", on: ["Frames", "Definitions"]),
+        .part("Serving", on: ["Numerics", "Frames", "Expressions", "Statistics", "Definitions", "Storage", "Ingestion"]),
         .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "SQL", "Access"], libraries: [heap]),
 
         // Floor 4: the platform, which wires the parts.
@@ -89,7 +89,7 @@ let package = Package(
             "Server",
             on: [
                 "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
-                "FeatureStore", "Registry", "Training", "Pipelines", "Platform", "Outbound",
+                "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Platform", "Outbound",
             ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),
@@ -142,6 +142,7 @@ let package = Package(
             "FeatureStore",
             on: ["Frames", "Features", "FeaturesTesting", "World", "Simulation", "Storage", "FeatureStore"]),
         .tests("Training", on: ["Models", "Training"]),
+        .tests("Serving", on: ["Frames", "Expressions", "Definitions", "Storage", "Simulation", "World", "Serving"]),
         .tests("Registry", on: ["Frames", "Models", "Registry"]),
         .tests(
             "Pipelines",

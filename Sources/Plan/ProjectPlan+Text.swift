@@ -41,7 +41,9 @@ extension ProjectPlan {
                     + "\(counted(model.features.count, "feature")), \(model.trainer.kind)")
         }
         for endpoint in project.endpoints {
-            lines.append("endpoint \(endpoint.name): \(endpoint.model), record \(endpoint.record.rawValue)")
+            lines.append(
+                "endpoint \(endpoint.name): \(endpoint.model), record \(endpoint.record.rawValue)"
+                    + (endpoint.rollout.map { ", rollout by \($0.strategy.rawValue) \($0.steps.map(\.description).joined(separator: ", "))" } ?? ""))
         }
         for pipeline in project.pipelines {
             let starts = [pipeline.schedule.map(text)].compactMap { $0 } + pipeline.triggers.map(text)

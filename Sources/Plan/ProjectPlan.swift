@@ -1,4 +1,5 @@
 public import MartletDefinitions
+internal import MartletExpressions
 internal import MartletFeatureStore
 internal import MartletFrames
 internal import MartletIngestion
@@ -63,17 +64,18 @@ public enum ProjectPlan {
                 brokenModels.insert(block.name)
             }
         }
-        let tasks = Dictionary(uniqueKeysWithValues: models.map { ($0.name, answer(of: $0.task)) })
+        let answering = Dictionary(uniqueKeysWithValues: models.map { ($0.name, self.answering($0, streams)) })
         var endpoints: [EndpointDefinition] = []
         var brokenEndpoints: Set<String> = []
         for block in of(EndpointDefinition.kind) {
-            if let endpoint = EndpointDefinition.read(block, models: tasks, brokenModels: brokenModels, errors: errors) {
+            if let endpoint = EndpointDefinition.read(block, models: answering, brokenModels: brokenModels, errors: errors) {
                 endpoints.append(endpoint)
             } else {
                 brokenEndpoints.insert(block.name)
             }
         }
-        let answers = answers(of: endpoints, tasks)
+        refuseSecondRollouts(endpoints, errors)
+        let answers = answers(of: endpoints, answering)
         // One whose model has mistakes answers nobody knows what.
         brokenEndpoints.formUnion(endpoints.map(\.name).filter { answers[$0] == nil })
         let project = projects.first ?? .standard
@@ -94,21 +96,42 @@ public enum ProjectPlan {
 
     /// What each endpoint answers with; none of an endpoint whose model has mistakes.
     private static func answers(
-        of endpoints: [EndpointDefinition], _ tasks: [String: EndpointDefinition.AnsweringTask]
+        of endpoints: [EndpointDefinition], _ models: [String: EndpointDefinition.AnsweringModel]
     ) -> [String: PipelineSurroundings.Answer] {
         var answers: [String: PipelineSurroundings.Answer] = [:]
         for endpoint in endpoints {
-            guard let task = tasks[endpoint.model.model] else { continue }
+            guard let task = models[endpoint.model.model]?.task else { continue }
             answers[endpoint.name] = task == .labels ? .labels : .number
         }
         return answers
     }
 
-    private static func answer(of task: ModelTask) -> EndpointDefinition.AnsweringTask {
-        switch task {
-        case .binary: .probability
-        case .multiclass: .labels
-        case .regression: .number
+    private static func answering(
+        _ model: ModelDefinition, _ streams: [String: StreamDefinition]
+    ) -> EndpointDefinition.AnsweringModel {
+        let task: EndpointDefinition.AnsweringTask =
+            switch model.task {
+            case .binary: .probability
+            case .multiclass: .labels
+            case .regression: .number
+            }
+        return EndpointDefinition.AnsweringModel(
+            task: task, labelType: model.label.type, labelKnownAfter: model.labelKnownAfter,
+            inputs: streams[model.source]?.scope ?? ExpressionScope([]))
+    }
+
+    /// What a rollout lets in moves the alias, so one alias can have one rollout alone.
+    private static func refuseSecondRollouts(_ endpoints: [EndpointDefinition], _ errors: ErrorCollector) {
+        var first: [EndpointDefinition.ModelReference: EndpointDefinition] = [:]
+        for endpoint in endpoints.sorted(by: { $0.name < $1.name }) where endpoint.rollout != nil {
+            guard let other = first[endpoint.model] else {
+                first[endpoint.model] = endpoint
+                continue
+            }
+            errors.add(
+                .conflict, at: endpoint.place,
+                "endpoints '\(other.name)' and '\(endpoint.name)' both have a rollout of '\(endpoint.model)', and whichever ends first would move it for both",
+                hint: "let one of them answer with another alias, or keep one 'rollout'")
         }
     }
 

@@ -39,21 +39,27 @@ final class InForce: Sendable {
     static let nothing = InForce(release: nil, source: ProjectSource([]), project: nil, streams: [:], endpoints: [:])
 }
 
-/// An endpoint in force: its definition and the model behind it.
+/// An endpoint in force: its definition, the model behind it, and the one that is being tried.
 final class EndpointRuntime: Sendable {
     let definition: EndpointDefinition
     /// Nil while the alias names no version.
     let model: ServedModel?
-    /// Of the records of predictions that the model made.
-    let layout: PredictionLayout?
+    let trial: Trial?
 
-    init(_ definition: EndpointDefinition, _ model: ServedModel?) {
+    init(_ definition: EndpointDefinition, _ model: ServedModel?, trial: Trial? = nil) {
         self.definition = definition
         self.model = model
-        layout = model.map {
-            PredictionLayout(
-                inputs: $0.stream.schema, features: $0.recipe.schema, outputs: $0.ensemble.outputCount, margins: $0.ensemble.outputCount)
-        }
+        self.trial = trial
+    }
+
+    /// The same with another trial.
+    func with(_ trial: Trial?) -> EndpointRuntime { EndpointRuntime(definition, model, trial: trial) }
+
+    /// The loaded model of a version; nil if it is neither the champion's nor the challenger's.
+    func model(version: Int64) -> ServedModel? {
+        if let model, Int64(model.version.number) == version { return model }
+        guard let challenger = trial?.challenger, Int64(challenger.version.number) == version else { return nil }
+        return challenger
     }
 }
 
@@ -61,13 +67,15 @@ extension Platform {
     /// Loads what the database says is in force; at the start.
     func loadCurrentRelease() async throws {
         guard let release = try database.read({ try releases.current($0) }) else { return }
-        let next = try load(release)
+        let next = try load(release, rollouts: database.read { try rollouts.active($0) })
         try await features.setViews(try viewsToKeep(for: next))
         putInForce(next)
     }
 
     /// Compiles a release's definitions and loads its models; changes nothing.
-    func load(_ release: Release) throws -> InForce {
+    ///
+    /// - Parameter rollouts: those under way; one that is about something else than the release has is passed over.
+    func load(_ release: Release, rollouts: [Rollout] = []) throws -> InForce {
         let source = try projectSource(release.source)
         let project = try ProjectPlan.check(source)
         var streams: [String: StreamRuntime] = [:]
@@ -80,13 +88,17 @@ extension Platform {
                 case .alias(let alias): release.version(of: endpoint.model.model, alias: alias)
                 case .number(let number): Int(number)
                 }
-            var model: ServedModel?
-            if let number {
+            func model(_ number: Int) throws -> ServedModel {
                 let key = "\(endpoint.model.model)@\(number)"
-                model = try loaded[key] ?? servedModel(endpoint.model.model, number)
+                let model = try loaded[key] ?? servedModel(endpoint.model.model, number)
                 loaded[key] = model
+                return model
             }
-            endpoints[endpoint.name] = EndpointRuntime(endpoint, model)
+            var trial: Trial?
+            if let rollout = rollouts.first(where: { $0.isOf(endpoint, champion: number) }), let definition = endpoint.rollout {
+                trial = Trial(rollout, definition, challenger: try model(rollout.challenger))
+            }
+            endpoints[endpoint.name] = EndpointRuntime(endpoint, try number.map(model), trial: trial)
         }
         return InForce(release: release, source: source, project: project, streams: streams, endpoints: endpoints)
     }
@@ -103,7 +115,10 @@ extension Platform {
             }
         }
         if let project = next.project { keep(project) }
-        for endpoint in next.endpoints.values { if let model = endpoint.model { keep(model.project) } }
+        for endpoint in next.endpoints.values {
+            if let model = endpoint.model { keep(model.project) }
+            if let trial = endpoint.trial { keep(trial.challenger.project) }
+        }
         if let release = next.release, let previous = try previousRelease(of: release) {
             let before = try load(previous)
             if let project = before.project { keep(project) }
@@ -123,5 +138,13 @@ extension Platform {
     /// The project's files as a blob holds them.
     func projectSource(_ blob: String) throws -> ProjectSource {
         try ProjectSource(blob: blobs.read(blobHash(blob), limit: 64 << 20))
+    }
+}
+
+extension Rollout {
+    /// Whether it is under way at an endpoint as it is defined, beside the champion that answers there.
+    func isOf(_ endpoint: EndpointDefinition, champion: Int?) -> Bool {
+        state.isActive && self.endpoint == endpoint.name && model == endpoint.model.model && endpoint.model.version == .alias(alias)
+            && self.champion == champion && endpoint.rollout.map { "\($0.hash)" == definition } ?? false
     }
 }

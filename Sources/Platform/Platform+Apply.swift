@@ -144,18 +144,22 @@ extension Platform {
 
     /// Loads what a release would hold, folds its views, commits it with its audit entry, and switches to it.
     ///
-    /// A crash before the commit leaves the old release in force, one after it the new; there is nothing between.
+    /// A crash before the commit leaves the old release in force, one after it the new; there is nothing between. A rollout under
+    /// way goes on if the release has what it is about, and ends with the commit if not.
+    ///
+    /// - Parameter alongside: what else is stored in the same commit, before rollouts without a subject are ended.
     func makeRelease(
         _ action: Release.Action, source: String, definitions: String, aliases: [String: [String: Int]], reason: String?,
         requestID: String?, restores: Int? = nil, scope: Scope,
-        progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in }
+        progress: @Sendable (_ cut: Int64, _ end: Int64) -> Void = { _, _ in },
+        alongside: (any DatabaseTransaction) throws -> Void = { _ in }
     ) async throws -> Release {
         let base = inForce.release
         let number = try database.read { try releases.nextNumber($0) }
         let draft = Release(
             number: number, created: world.clock.now(), actor: "\(scope.principal)", action: action, reason: reason,
             source: source, definitions: definitions, aliases: aliases, restores: restores)
-        let next = try load(draft)
+        let next = try load(draft, rollouts: database.read { try rollouts.active($0) })
         // What is in force stays folded until the switch, so both sets are kept until then.
         let wanted = try viewsToKeep(for: next)
         let hashes = Set(wanted.map(\.hash))
@@ -163,6 +167,8 @@ extension Platform {
         try await features.setViews(wanted + kept, progress: progress)
         try database.write { transaction in
             try releases.add(draft, basedOn: base?.number, transaction)
+            try alongside(transaction)
+            try endSuperseded(by: next, release: draft, transaction)
             try audit.append(
                 AuditRecord(
                     "release.\(action.rawValue)", under: scope, requestID: requestID,

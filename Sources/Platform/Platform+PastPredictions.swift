@@ -135,7 +135,7 @@ extension Platform {
             ("semantics_version", .int64(record.semanticsVersion)), ("degraded", .bool(record.isDegraded)),
             ("latency_us", .int64(record.latencyMicroseconds)), ("output", record.output(classes: classes)),
             ("inputs", json(record.inputs)), ("features", json(record.features)),
-        ]
+        ] + (record.shadowOf.map { [("shadow_of", .string($0))] } ?? [])
     }
 
     private func values(of record: PredictionRecord, _ classes: [String]) -> [(String, JSONValue)] {

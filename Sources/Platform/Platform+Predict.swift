@@ -77,8 +77,11 @@ extension Platform {
     }
 
     /// Scores whole rows that were held to the stream's contract, as a batch job does; nothing is appended.
+    ///
+    /// The champion alone answers: a rollout is about the decisions that are asked for one by one.
     func predict(_ rows: Frame, on endpoint: EndpointRuntime, actor: String) throws -> PredictionBatch {
-        try predictions(rows, on: endpoint, actors: [String](repeating: actor, count: rows.rowCount))
+        let actors = [String](repeating: actor, count: rows.rowCount)
+        return try batch(AskedRows(rows, actors: actors, of: askedStream(endpoint)), .champion(endpoint), on: endpoint)
     }
 
     func endpoint(_ name: String) throws(PlatformError) -> EndpointRuntime {
@@ -106,7 +109,7 @@ extension Platform {
             guard let made else { return }
             prepared = made
         } catch { return answer(group.members.map { ($0.call, .failure(error)) }) }
-        let count = prepared.batch.count
+        let count = prepared.predictions.count
         // Bounded: while too many records wait to be durable, answers wait for theirs whatever the endpoint says.
         if endpoint.definition.record == .afterAnswer, lateRecords.enter(count, now: world.clock.monotonicNanoseconds()) {
             answer(prepared.answers.map { ($0.call, .success($0.answer)) })
@@ -145,18 +148,18 @@ extension Platform {
         if group.appends {
             event = stream.batch(ofEvents: rows, isHistory: false)
         }
-        let batch = try predictions(rows, on: endpoint, actors: kept.map { group.members[$0.member].actor })
-        let answers = try self.answers(to: group, kept, batch, endpoint)
+        let asked = try AskedRows(rows, actors: kept.map { group.members[$0.member].actor }, of: askedStream(endpoint))
+        let predictions = try self.predictions(asked, on: endpoint)
+        let answers = try self.answers(to: group, kept, predictions, endpoint)
         // Only now: a failure above is told to every request of the group.
         refused = wrong
-        return PreparedPredictions(batch: batch, event: event, answers: answers)
+        return PreparedPredictions(predictions: predictions, event: event, answers: answers)
     }
 
     /// One answer a request that was not refused; its rows are neighbours.
     private func answers(
-        to group: PredictionGroup, _ kept: [PredictionGroup.Kept], _ batch: PredictionBatch, _ endpoint: EndpointRuntime
+        to group: PredictionGroup, _ kept: [PredictionGroup.Kept], _ predictions: PredictedRows, _ endpoint: EndpointRuntime
     ) throws -> [(call: Int, answer: PredictionAnswer)] {
-        let classes = endpoint.model?.manifest.classes ?? []
         var answers: [(call: Int, answer: PredictionAnswer)] = []
         answers.reserveCapacity(group.members.count)
         var end = 0
@@ -170,74 +173,35 @@ extension Platform {
                 writer.key("predictions")
                 writer.beginArray()
             }
+            var degraded = 0
             for row in first..<end {
+                let (batch, row) = predictions.place(of: row)
+                let model = endpoint.model(version: batch.version)
                 let isExplained = member.request.explains && !batch.isDegraded
-                let explanation = isExplained ? try self.explanation(batch.record(row), endpoint.model) : JSONValue?.none
-                batch.writeAnswer(row, classes: classes, explanation: explanation, into: &writer)
+                let explanation = isExplained ? try self.explanation(batch.record(row), model) : JSONValue?.none
+                batch.writeAnswer(row, classes: model?.manifest.classes ?? [], explanation: explanation, into: &writer)
+                degraded += batch.isDegraded ? 1 : 0
             }
             if member.request.isList {
                 writer.endArray()
                 writer.endObject()
             }
-            let count = end - first
-            answers.append(
-                (member.call, PredictionAnswer(body: writer.bytes, predictions: count, degraded: batch.isDegraded ? count : 0)))
+            answers.append((member.call, PredictionAnswer(body: writer.bytes, predictions: end - first, degraded: degraded)))
         }
         return answers
-    }
-
-    private func predictions(_ rows: Frame, on endpoint: EndpointRuntime, actors: [String]) throws -> PredictionBatch {
-        let start = world.clock.monotonicNanoseconds()
-        let stream = try askedStream(endpoint)
-        let times = stream.eventTimes(of: rows)
-        let keys = stream.fingerprints.keys(of: rows)
-        let nothing = Frame(Schema([]), [], rowCount: rows.rowCount)
-        var features = nothing
-        var cut = self.features.cut
-        var outputs: [Float] = []
-        var margins: [Float] = []
-        var isDegraded = false
-        do {
-            guard let model = endpoint.model else {
-                throw PlatformError(
-                    .unavailable, "endpoint '\(endpoint.definition.name)' has no model: '\(endpoint.definition.model)' names no version",
-                    hint: "train and promote one: 'martlet train \(endpoint.definition.model.model)', 'martlet promote …'")
-            }
-            let (result, newest) = try self.features.compute(model.recipe, rows, at: times, ownKeys: keys)
-            features = result.features
-            cut = newest
-            (margins, outputs) = try model.score(features)
-        } catch {
-            guard let score = endpoint.definition.fallbackScore else { throw error }
-            isDegraded = true
-            features = nothing
-            outputs = [Float](repeating: Float(score), count: rows.rowCount)
-            margins = []
-        }
-        let latency = Int64((world.clock.monotonicNanoseconds() - start) / 1_000)
-        let now = world.clock.now()
-        let layout = isDegraded ? nil : endpoint.layout
-        return PredictionBatch(
-            ids: UUIDv7.make(times.count, at: now, random: world.random), actors: actors, times: times,
-            endpoint: endpoint.definition.name, model: endpoint.definition.model.model,
-            version: isDegraded ? 0 : Int64(endpoint.model?.version.number ?? 0), variant: "champion", propensity: 1, cut: cut,
-            release: Int64(inForce.release?.number ?? 0), semanticsVersion: Int64(Martlet.semanticsVersion),
-            isDegraded: isDegraded, latencyMicroseconds: latency, outputs: outputs, margins: margins, inputs: rows,
-            features: features,
-            layout: layout ?? PredictionLayout(inputs: rows.schema, features: features.schema, outputs: 1, margins: 0))
     }
 
     /// Makes predictions durable, with the events that they were made for, in one commit.
     private func store(
         _ prepared: PreparedPredictions, isUrgent: Bool, _ done: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
-        guard prepared.batch.count > 0 else { return done(.success(())) }
+        guard prepared.predictions.count > 0 else { return done(.success(())) }
         guard var event = prepared.event else {
-            return log.append([prepared.batch.records()], isUrgent: isUrgent) { done($0.map { _ in }) }
+            return log.append(prepared.predictions.records, isUrgent: isUrgent) { done($0.map { _ in }) }
         }
         // An event whose key is taken by another payload must not leave a prediction behind.
         event.isCondition = true
-        log.append([event, prepared.batch.records()], isUrgent: isUrgent) { [features] outcome in
+        log.append([event] + prepared.predictions.records, isUrgent: isUrgent) { [features] outcome in
             Task {
                 do {
                     for case .conflict in try outcome.get()[0] { throw PlatformError.eventConflict }
@@ -332,7 +296,7 @@ private struct PredictionGroup {
 
 /// Predictions that are made and not yet recorded, with the answers that wait for it.
 private struct PreparedPredictions: Sendable {
-    var batch: PredictionBatch
+    var predictions: PredictedRows
     var event: RecordBatch?
     var answers: [(call: Int, answer: PredictionAnswer)]
 }

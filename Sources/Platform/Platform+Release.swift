@@ -17,12 +17,17 @@ import MartletTraining
 import MartletWorld
 
 extension Platform {
-    /// Puts a model version behind an alias: one release, one commit.
+    /// Puts a model version behind an alias: one release, one commit. Where an endpoint says how versions are tried, the version
+    /// is tried there first, and bears the alias once it is let in.
     ///
-    /// - Parameter number: nil for the newest version.
+    /// - Parameters:
+    ///   - number: nil for the newest version.
+    ///   - atOnce: whether it is not tried first; refused where an endpoint asks for a second person.
+    ///   - replacing: whether a rollout that is under way gives way.
     public func promote(
-        _ model: String, version number: Int?, alias: String = "champion", reason: String?, requestID: String?, scope: Scope
-    ) async throws -> Release {
+        _ model: String, version number: Int?, alias: String = "champion", atOnce: Bool = false, replacing: Bool = false,
+        reason: String?, requestID: String?, scope: Scope
+    ) async throws -> Promotion {
         try scope.require(.modelsPromote, on: resource(.model, model))
         guard Self.isAlias(alias) else {
             throw PlatformError(
@@ -44,9 +49,22 @@ extension Platform {
             if aliases == base.aliases {
                 throw PlatformError(.conflict, "'\(model)@\(alias)' is version \(chosen) already", hint: "choose another version")
             }
-            return try await makeRelease(
+            if let endpoint = trialEndpoint(of: model, alias: alias) {
+                if !atOnce {
+                    let rollout = try await beginRollout(
+                        of: chosen, at: endpoint, alias: alias, replacing: replacing, reason: reason, requestID: requestID, scope: scope)
+                    return Promotion(release: base, rollout: rollout)
+                }
+                if endpoint.definition.rollout?.needsApproval == true {
+                    throw PlatformError(
+                        .conflict, "endpoint '\(endpoint.definition.name)' asks for a second person, so no version is promoted at once",
+                        hint: "promote it without '--at-once'; somebody else lets it in with 'martlet rollouts promote \(endpoint.definition.name)'")
+                }
+            }
+            let release = try await makeRelease(
                 .promote, source: base.source, definitions: base.definitions, aliases: aliases, reason: reason,
                 requestID: requestID, scope: scope)
+            return Promotion(release: release, rollout: nil)
         }
     }
 

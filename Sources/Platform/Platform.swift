@@ -41,6 +41,8 @@ public final class Platform: Sendable {
         public var lateRecords = 16_384
         /// How long the oldest of them may wait before answers wait for theirs: what a crash can lose.
         public var lateMilliseconds = 50
+        /// Decisions of a rollout that are read at a time.
+        public var judgedRows = 50_000
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -73,6 +75,9 @@ public final class Platform: Sendable {
     let secrets: SecretTable
     let releases = ReleaseTable()
     let versions = VersionTable()
+    let rollouts = RolloutTable()
+    /// What the rollouts under way have shown, by endpoint.
+    let judges = RolloutJudges()
     let partedWork = PartedWork()
     let runs = RunTable()
     let lateRecords: LateRecords
@@ -121,7 +126,8 @@ public final class Platform: Sendable {
                 try SQLiteDatabase(in: world, folder: .root, options: limits.database)
             }
         try database.migrate(
-            ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations,
+            ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
+                + RolloutTable.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)

@@ -47,6 +47,9 @@ struct PredictionBatch: Sendable {
     var features: Frame
     /// The schema of its rows.
     var layout: PredictionLayout
+    /// Of shadows: whose, and what was answered there, row by row.
+    var shadowOf: [String] = []
+    var answered: [Float] = []
 
     var count: Int { ids.count }
     private var width: Int { count == 0 ? 0 : outputs.count / count }
@@ -82,6 +85,11 @@ struct PredictionBatch: Sendable {
         }
         columns += inputs.columns
         columns += features.columns
+        if !shadowOf.isEmpty {
+            columns.append(Self.texts(shadowOf))
+            let width = answered.count / count
+            for output in 0..<width { columns.append(Column(.float64((0..<count).map { Double(answered[$0 * width + output]) }))) }
+        }
         if let outcome, let type = outcome.type { columns.append(Column(repeating: outcome, type: type, count: count)) }
         return Frame(layout.schema, columns, rowCount: count)
     }
@@ -103,11 +111,22 @@ struct PredictionBatch: Sendable {
     /// One of them, as it is read back from the log.
     func record(_ row: Int) -> PredictionRecord {
         func part(_ numbers: [Float]) -> [Float] { numbers.isEmpty ? [] : Array(numbers[(row * width)..<((row + 1) * width)]) }
-        return PredictionRecord(
+        var record = PredictionRecord(
             id: "\(ids[row])", actor: actors[row], endpoint: endpoint, model: model, version: version, variant: variant,
             propensity: propensity, time: times[row], cut: cut, release: release, semanticsVersion: semanticsVersion,
             isDegraded: isDegraded, latencyMicroseconds: latencyMicroseconds, outputs: part(outputs), margins: part(margins),
             inputs: inputs.gathering([row]), features: features.gathering([row]))
+        if !shadowOf.isEmpty {
+            let width = answered.count / count
+            record.shadowOf = shadowOf[row]
+            record.answered = Array(answered[(row * width)..<((row + 1) * width)])
+        }
+        return record
+    }
+
+    /// The outputs of some rows, row by row.
+    func outputs(of rows: [Int]) -> [Float] {
+        rows.flatMap { outputs[($0 * width)..<(($0 + 1) * width)] }
     }
 
     /// Writes the answer to who asked for a row.
@@ -148,6 +167,8 @@ extension PredictionBatch {
             inputs: record.inputs, features: record.features,
             layout: PredictionLayout(
                 inputs: record.inputs.schema, features: record.features.schema, outputs: record.outputs.count,
-                margins: record.margins.count, outcome: record.outcome?.type))
+                margins: record.margins.count, answered: record.shadowOf.map { _ in record.answered.count }, outcome: record.outcome?.type))
+        shadowOf = record.shadowOf.map { [$0] } ?? []
+        answered = record.answered
     }
 }

@@ -47,6 +47,9 @@ struct PredictionRecord: Sendable {
     var features: Frame
     /// What became known later; nil until then.
     var outcome: Value?
+    /// Of one that was computed beside another and not given as an answer: that other's id, and the output that was given.
+    var shadowOf: String?
+    var answered: [Float] = []
 
     static func stream(of endpoint: String) -> String { "@predictions/" + endpoint }
 
@@ -84,6 +87,10 @@ struct PredictionRecord: Sendable {
             time: time.microseconds, cut: cut, release: release, semanticsVersion: semantics, isDegraded: isDegraded,
             latencyMicroseconds: latency, outputs: floats("output"), margins: floats("margin"), inputs: part("input."),
             features: part("feature."), outcome: value("outcome") == .missing ? nil : value("outcome"))
+        if case .string(let other) = value("shadow_of") {
+            shadowOf = other
+            answered = floats("answered")
+        }
     }
 
     init(
@@ -116,7 +123,8 @@ struct PredictionRecord: Sendable {
 struct PredictionLayout: Sendable {
     let schema: Schema
 
-    init(inputs: Schema, features: Schema, outputs: Int, margins: Int, outcome: ValueType? = nil) {
+    /// - Parameter answered: of shadows, how many outputs the answer had that was given; nil for predictions that were answers.
+    init(inputs: Schema, features: Schema, outputs: Int, margins: Int, answered: Int? = nil, outcome: ValueType? = nil) {
         var fields = [
             Field("id", .string), Field("actor", .string), Field("endpoint", .string), Field("model", .string),
             Field("version", .int64), Field("variant", .string), Field("propensity", .float64), Field("time", .timestamp),
@@ -127,6 +135,10 @@ struct PredictionLayout: Sendable {
         for index in 0..<margins { fields.append(Field("margin.\(index)", .float64)) }
         fields += inputs.fields.map { Field("input." + $0.name, $0.type, isOptional: true) }
         fields += features.fields.map { Field("feature." + $0.name, $0.type, isOptional: true) }
+        if let answered {
+            fields.append(Field("shadow_of", .string))
+            for index in 0..<answered { fields.append(Field("answered.\(index)", .float64)) }
+        }
         if let outcome { fields.append(Field("outcome", outcome, isOptional: true)) }
         schema = Schema(fields)
     }

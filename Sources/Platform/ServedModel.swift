@@ -31,6 +31,8 @@ final class ServedModel: Sendable {
     let definition: ModelDefinition
     /// The stream whose rows it judges.
     let stream: StreamRuntime
+    /// Of the records of its predictions.
+    let layout: PredictionLayout
 
     init(
         _ version: ModelVersion, _ package: ModelPackage, definition: ModelDefinition, stream: StreamRuntime, in project: CheckedProject
@@ -44,6 +46,8 @@ final class ServedModel: Sendable {
         self.project = project
         self.definition = definition
         self.stream = stream
+        layout = PredictionLayout(
+            inputs: stream.schema, features: recipe.schema, outputs: ensemble.outputCount, margins: ensemble.outputCount)
     }
 
     /// The margins and outputs of rows of features: `rows × outputCount` each, row by row.

@@ -47,6 +47,7 @@ public final class ProjectServer: Sendable {
     private let observer: ProjectObserver
     private let upkeep: RepeatedTask
     private let pipelineCheck: RepeatedTask
+    private let rolloutCheck: RepeatedTask
 
     /// The socket's path once there is one, to be removed at the end.
     let socketPath = Mutex<String?>(nil)
@@ -87,6 +88,7 @@ public final class ProjectServer: Sendable {
             responder: gatekeeper, threads: max(1, System.coreCount), limits: settings.listener, connections: connections)
         upkeep = Self.startUpkeep("upkeep", every: .seconds(settings.upkeepSeconds), log: log) { try await platform.maintain() }
         pipelineCheck = Self.startUpkeep("pipelines", every: .seconds(1), log: log) { try await platform.checkPipelines() }
+        rolloutCheck = Self.startUpkeep("rollouts", every: .seconds(1), log: log) { try await platform.checkRollouts() }
     }
 
     private static func startUpkeep(
@@ -139,6 +141,7 @@ public final class ProjectServer: Sendable {
     public func close() async throws {
         upkeep.cancel(promise: nil)
         pipelineCheck.cancel(promise: nil)
+        rolloutCheck.cancel(promise: nil)
         await listener.stop()
         removeSocket()
         observer.flush()

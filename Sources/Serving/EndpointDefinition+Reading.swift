@@ -1,5 +1,6 @@
 public import MartletDefinitions
-internal import MartletFrames
+package import MartletExpressions
+package import MartletFrames
 
 extension EndpointDefinition {
     /// The kind `endpoint` with its keys.
@@ -11,7 +12,10 @@ extension EndpointDefinition {
             model: returns@champion
             fallback: { score: 0.0 }
             """,
-        tables: [keys, fallbackKeys, limitsKeys])
+        tables: [
+            keys, fallbackKeys, limitsKeys, RolloutDefinition.keys, RolloutDefinition.minimumKeys, RolloutDefinition.guardrailKeys,
+            RolloutDefinition.latencyKeys, RolloutDefinition.fairnessKeys,
+        ])
 
     static let keys = KeyTable(
         "an endpoint",
@@ -30,6 +34,7 @@ extension EndpointDefinition {
                 "When the record of a prediction is on disk. `after_answer` is faster, and a crash may lose the records of 50 ms."
             ),
             .optional("limits", "map", standard: "the limits' own defaults", "Bounds on what it takes on."),
+            .optional("rollout", "map", standard: "a promotion takes effect at once", "How a new version is tried before it answers everything."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -53,13 +58,30 @@ extension EndpointDefinition {
         case probability, labels, number
     }
 
+    /// A model as an endpoint sees it.
+    package struct AnsweringModel: Sendable {
+        package var task: AnsweringTask
+        package var labelType: ValueType
+        /// How long after its event a label is known.
+        package var labelKnownAfter: Timestamp.Span
+        /// The fields of the rows that it judges.
+        package var inputs: ExpressionScope
+
+        package init(task: AnsweringTask, labelType: ValueType, labelKnownAfter: Timestamp.Span, inputs: ExpressionScope) {
+            self.task = task
+            self.labelType = labelType
+            self.labelKnownAfter = labelKnownAfter
+            self.inputs = inputs
+        }
+    }
+
     /// Reads and checks an endpoint; nil if it has a mistake, all of which are reported.
     ///
     /// - Parameters:
     ///   - models: every model and what it answers.
     ///   - brokenModels: models with mistakes of their own.
     package static func read(
-        _ block: Block, models: [String: AnsweringTask], brokenModels: Set<String>, errors: ErrorCollector
+        _ block: Block, models: [String: AnsweringModel], brokenModels: Set<String>, errors: ErrorCollector
     ) -> EndpointDefinition? {
         let before = errors.count
         guard var map = MapReader(block.node, keys, title: block.title, errors: errors) else { return nil }
@@ -68,10 +90,11 @@ extension EndpointDefinition {
         let fallbackNode = map.node("fallback")
         let record = map.choice("record", RecordMode.self)
         let limitsNode = map.node("limits")
+        let rolloutNode = map.node("rollout")
         let doc = map.text("doc")?.value ?? ""
         map.finish()
 
-        var task: AnsweringTask?
+        var answering: AnsweringModel?
         let reference = modelText.flatMap { ModelReference($0.value) }
         if let modelText, reference == nil {
             errors.add(
@@ -81,14 +104,14 @@ extension EndpointDefinition {
                 hint: "as in returns@champion or returns@3")
         }
         if let reference, let modelText {
-            task = models[reference.model]
-            if task == nil, !brokenModels.contains(reference.model) {
+            answering = models[reference.model]
+            if answering == nil, !brokenModels.contains(reference.model) {
                 errors.addUnknown(
                     "model", reference.model, within: " in \(block.title)", at: modelText.place,
                     choices: (Array(models.keys) + brokenModels).sorted(), plural: "models")
             }
         }
-        let fallback = fallbackNode.flatMap { self.fallback($0, task: task, block.title, errors) }
+        let fallback = fallbackNode.flatMap { self.fallback($0, task: answering?.task, block.title, errors) }
         var limits = Limits()
         if let limitsNode,
             var map = MapReader(limitsNode, limitsKeys, title: "the limits of \(block.title)", errors: errors)
@@ -99,11 +122,17 @@ extension EndpointDefinition {
             limits.queue = map.integer("queue", in: 1...1_000_000).map { Int($0.value) } ?? limits.queue
             map.finish()
         }
+        let rollout = rolloutNode.flatMap { RolloutDefinition.read($0, model: answering, of: block.title, errors: errors) }
+        if let rolloutNode, case .number(let number)? = reference?.version {
+            errors.add(
+                .conflict, at: rolloutNode.place, "\(block.title) always answers with version \(number), so no other is ever let in by a rollout",
+                hint: "name an alias, as in \(reference?.model ?? "returns")@champion, or remove 'rollout'")
+        }
         guard errors.count == before, let reference else { return nil }
         return EndpointDefinition(
             name: block.name, place: block.place, model: reference, fallbackScore: fallback,
             record: record?.value ?? .beforeAnswer,
-            limits: limits, doc: doc)
+            limits: limits, rollout: rollout, doc: doc)
     }
 
     private static func fallback(

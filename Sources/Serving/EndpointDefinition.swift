@@ -50,19 +50,26 @@ public struct EndpointDefinition: Definition {
     public let fallbackScore: Double?
     public let record: RecordMode
     public let limits: Limits
+    /// How a new version is tried; nil lets it in at once.
+    public let rollout: RolloutDefinition?
     /// For people; empty if there is none.
     public let doc: String
 
     public var canonical: CanonicalValue {
-        .map([
-            "model": .text("\(model)"),
-            "fallback": fallbackScore.map { .map(["score": .number($0)]) } ?? .none,
-            "record": .text(record.rawValue),
-            "limits": .map([
-                "rows": .integer(Int64(limits.rows)), "deadline": .span(limits.deadline),
-                "queue": .integer(Int64(limits.queue)),
-            ]),
-        ])
+        var entries: [(String, CanonicalValue)] = [
+            ("model", .text("\(model)")),
+            ("fallback", fallbackScore.map { .map(["score": .number($0)]) } ?? .none),
+            ("record", .text(record.rawValue)),
+            (
+                "limits",
+                .map([
+                    "rows": .integer(Int64(limits.rows)), "deadline": .span(limits.deadline), "queue": .integer(Int64(limits.queue)),
+                ])
+            ),
+        ]
+        // Left out where there is none, so that endpoints from before there were rollouts keep their version.
+        if let rollout { entries.append(("rollout", rollout.canonical)) }
+        return .map(entries)
     }
 }
 

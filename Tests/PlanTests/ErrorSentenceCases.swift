@@ -46,7 +46,7 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
             "two names of the project", "martlet.yaml", "project: fraud",
             "project: fraud\n---\nproject: other"),
         .init("a store that does not exist", "martlet.yaml", "\"sqlite:\"", "\"postgres://db\""),
-        .init("a key of a later version", endpoint, "fallback", "rollout: { strategy: canary }\nfallback"),
+        .init("a key of a later version", endpoint, "fallback", "mirror: { share: 10% }\nfallback"),
     ]
 
     static let streams: [PlantedMistake] = [
@@ -201,5 +201,41 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a fallback that is no probability", endpoint, "score: 0.0", "score: 2"),
         .init("an unknown record mode", endpoint, "fallback", "record: after_anser\nfallback"),
         .init("a limit out of range", endpoint, "fallback", "limits: { rows: 0 }\nfallback"),
+    ] + rollouts
+
+    static let rollouts: [PlantedMistake] = [
+        rollout("no strategy", "share: 10%"),
+        rollout("an unknown strategy", "strategy: canari"),
+        rollout("steps of no canary", "strategy: ab, steps: [10%, 20%]"),
+        rollout("steps and a share", "strategy: canary, steps: [10%], share: 5%"),
+        rollout("steps that fall", "strategy: canary, steps: [50%, 10%]"),
+        rollout("a step that is no share", "strategy: canary, steps: [most]"),
+        rollout("nothing but a shadow", "strategy: canary, steps: [shadow]"),
+        rollout("a shadow after a step", "strategy: canary, steps: [10%, shadow]"),
+        rollout("a share that leaves nobody", "strategy: canary, share: 0.01%"),
+        rollout("an unknown unit", "strategy: canary, unit: customer"),
+        rollout("a unit that is known late", "strategy: canary, unit: is_fraud"),
+        rollout("an objective that does not parse", "strategy: canary, objective: \"outcome ? 1.0\""),
+        rollout("an objective that is no number", "strategy: canary, objective: \"outcome\""),
+        rollout("an objective that no version changes", "strategy: canary, objective: \"inputs.amount\""),
+        rollout("an objective with an unknown input", "strategy: canary, objective: \"output * inputs.amont\""),
+        rollout("an objective that reads persons", "strategy: canary, objective: \"inputs.customer_id == 'c1' ? output : 0.0\""),
+        rollout("an error rate that concludes from nothing", "strategy: canary, error_rate: 80%"),
+        rollout("a minimum out of range", "strategy: canary, minimum: { units: 5 }"),
+        rollout("steps that do not fit", "strategy: canary, steps: [10%, 20%], minimum: { time: 10d }, longest: 12d"),
+        rollout("an unknown end", "strategy: canary, undecided: hope"),
+        rollout("a latency without its bound", "strategy: canary, guardrails: { latency: { share: 1% } }"),
+        rollout("an unknown guardrail", "strategy: canary, guardrails: { eror: 1% }"),
+        rollout("a fairness without groups", "strategy: canary, guardrails: { fairness: { by: region, gap: 5% } }"),
+        rollout("an approval that is neither", "strategy: canary, approval: yes"),
+        .init(
+            "a rollout of a fixed version", endpoint, "model: fraud@champion", "model: fraud@3\nrollout: { strategy: canary }"),
+        .init(
+            "two rollouts of one alias", endpoint, "fallback: { score: 0.0 }",
+            "rollout: { strategy: canary }\n---\nendpoint: other\nmodel: fraud@champion\nrollout: { strategy: ab }"),
     ]
+
+    private static func rollout(_ name: String, _ keys: String) -> PlantedMistake {
+        .init("a rollout with " + name, endpoint, "fallback", "rollout: { \(keys) }\nfallback")
+    }
 }

@@ -99,6 +99,29 @@ struct ReferencePageTests {
             "endpoint: e\ndoc: answers\nmodel: m@1\nfallback: { score: 0.5 }\nrecord: after_answer\nlimits: { rows: 1, deadline: 1s, queue: 2 }\n"
         ),
         (
+            "endpoints/tried.yaml",
+            """
+            endpoint: tried
+            model: m@champion
+            rollout:
+              strategy: canary
+              steps: [shadow, 10%, 50%]
+              unit: buyer_id
+              objective: "outcome ? output : -output"
+              margin: 0.1
+              error_rate: 5%
+              minimum: { units: 50, time: 1d }
+              longest: 20d
+              undecided: wait
+              guardrails: { errors: 1%, latency: { slower_than: 1s, share: 2% }, fairness: { by: line, threshold: 0.5, gap: 10% } }
+              approval: required
+            ---
+            endpoint: compared
+            model: m@other
+            rollout: { strategy: ab, share: 40% }
+            """
+        ),
+        (
             "pipelines/p.yaml",
             """
             pipeline: p

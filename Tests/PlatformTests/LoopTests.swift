@@ -27,7 +27,7 @@ struct LoopTests {
         #expect(trained.passed)
         #expect(trained.immatureRows > 0)
         let release = try await fixture.platform.promote(
-            "fraud", version: nil, reason: "first", requestID: nil, scope: fixture.scope(.modelsPromote, .model, "fraud"))
+            "fraud", version: nil, reason: "first", requestID: nil, scope: fixture.scope(.modelsPromote, .model, "fraud")).release
         #expect(release.number == 2)
 
         let inputs: JSONValue = ["tx_id": "live-1", "customer_id": "c1", "terminal_id": "m1", "amount": 250.0]

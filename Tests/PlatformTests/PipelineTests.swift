@@ -215,7 +215,7 @@ struct PipelineTests {
         let principal = try #require(try fixture.platform.tokens.principal(tokenID: issued.token.id))
         let release = try await fixture.platform.promote(
             "fraud", version: 1, alias: "shadow", reason: nil, requestID: nil,
-            scope: Guard().scope(for: principal, to: .modelsPromote, on: .thing(.model, "fraud", in: fixture.platform.project)))
+            scope: Guard().scope(for: principal, to: .modelsPromote, on: .thing(.model, "fraud", in: fixture.platform.project))).release
         #expect(release.actor == "token:\(issued.token.id)")
         #expect(try fixture.platform.pipelineActor(of: release).id == "test")
         #expect(try fixture.platform.verifyAudit(scope: fixture.scope(.auditRead, .server)).isIntact)

@@ -71,7 +71,10 @@ struct Models: AsyncParsableCommand {
 struct Promote: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let a version bear an alias, so that endpoints answer with it; one commit.",
-        discussion: "Without VERSION the newest that passed its gates. The exit code is 4 if the version did not pass them.")
+        discussion: """
+            Without VERSION the newest that passed its gates. Where an endpoint declares a rollout, the version is tried there first and bears the alias \
+            once it is let in: see 'martlet rollouts'. The exit code is 4 if the version did not pass its gates.
+            """)
 
     @OptionGroup var options: ProjectOptions
 
@@ -80,6 +83,12 @@ struct Promote: AsyncParsableCommand {
 
     @Option(help: "Why, for the release and the audit log.")
     var reason: String?
+
+    @Flag(help: "Do not try it first.")
+    var atOnce = false
+
+    @Flag(help: "Let it take the place of a version that is being tried.")
+    var replace = false
 
     @Argument(help: "The model.")
     var model: String
@@ -93,7 +102,15 @@ struct Promote: AsyncParsableCommand {
             body["version"] = version.map { .int64(Int64($0)) }
             body["alias"] = .string(alias)
             body["reason"] = reason.map(JSONValue.string)
+            if atOnce { body["at_once"] = true }
+            if replace { body["replace"] = true }
             try await session.answer(Ask(.post, "models", model, "promote").with(.object(body))) { answer in
+                if let rollout = answer["rollout"], !rollout.isNull {
+                    let endpoint = AnswerText.cell(rollout["endpoint"])
+                    try session.console.say(
+                        "\(model): version \(AnswerText.cell(rollout["challenger"])) is tried at endpoint \(endpoint) beside version \(AnswerText.cell(rollout["champion"]))")
+                    return try session.console.say("next: martlet rollouts show \(endpoint)")
+                }
                 let number = AnswerText.cell(answer["aliases"]?[model]?[alias])
                 try session.console.say("\(model): version \(number) is \(alias), in release \(Apply.release(answer) ?? "-")")
             }

@@ -8,19 +8,26 @@ public struct PromoteWork: TaskWork {
     /// Nil for the newest.
     public let version: TaskArgument?
     public let alias: String
+    /// Whether it is not tried first where an endpoint says how.
+    public let isAtOnce: Bool
 
-    package init(model: String, version: TaskArgument?, alias: String) {
+    package init(model: String, version: TaskArgument?, alias: String, isAtOnce: Bool = false) {
         self.model = model
         self.version = version
         self.alias = alias
+        self.isAtOnce = isAtOnce
     }
 
     public static let kind = TaskKind(
         word: "promote", type: "name of a model",
-        summary: "Puts a model version behind an alias. It gives `release` and `version`.",
+        summary: """
+            Puts a model version behind an alias, or begins its rollout where an endpoint declares one; while another version is being tried there, it is \
+            skipped. It gives `release`, `version`, and `rollout`, which is missing where none began.
+            """,
         keys: [
             .optional("version", "whole number or `${…}`", standard: "the newest", "Which version, as in `${tasks.train.version}`."),
             .optional("alias", "name", standard: "`champion`", "The movable name that endpoints ask for."),
+            .optional("at_once", "true or false", standard: "`false`", "Whether no endpoint tries it first; refused where one asks for a second person."),
         ],
         read: { value, task in
             let before = task.errors.count
@@ -32,13 +39,14 @@ public struct PromoteWork: TaskWork {
                     found: "\(number)")
             }
             let alias = task.map.text("alias")
+            let isAtOnce = task.map.bool("at_once")?.value ?? false
             if let alias, !isAlias(alias.value) {
                 task.errors.add(
                     .wrongValue, at: alias.place, "\(task.subject("alias")) cannot be '\(alias.value.shortened(to: 60))'",
                     found: alias.value, expected: "a name", hint: "an alias is a letter, then up to 63 letters, digits, '_' or '-'")
             }
             guard let model, task.errors.count == before else { return nil }
-            return PromoteWork(model: model, version: version, alias: alias?.value ?? "champion")
+            return PromoteWork(model: model, version: version, alias: alias?.value ?? "champion", isAtOnce: isAtOnce)
         })
 
     /// As the registry takes it.
@@ -49,10 +57,17 @@ public struct PromoteWork: TaskWork {
     }
 
     public var canonical: CanonicalValue {
-        .map(["model": .text(model), "version": version?.canonical ?? .none, "alias": .text(alias)])
+        var entries: [(String, CanonicalValue)] = [
+            ("model", .text(model)), ("version", version?.canonical ?? .none), ("alias", .text(alias)),
+        ]
+        // Left out where it is not so, so that pipelines from before there were rollouts keep their version.
+        if isAtOnce { entries.append(("at_once", .bool(true))) }
+        return .map(entries)
     }
 
-    public var outputs: [TaskOutput] { [TaskOutput("release", .scalar(.int64)), TaskOutput("version", .scalar(.int64))] }
+    public var outputs: [TaskOutput] {
+        [TaskOutput("release", .scalar(.int64)), TaskOutput("version", .scalar(.int64)), TaskOutput("rollout", .scalar(.string))]
+    }
 
     public var permissions: [RequiredPermission] { [RequiredPermission(.modelsPromote, on: .model, named: model)] }
 }

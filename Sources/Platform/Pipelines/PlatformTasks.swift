@@ -79,15 +79,37 @@ extension PromoteWork: PlatformTask {
         if let current = platform.inForce.release, let chosen, current.version(of: model, alias: alias) == chosen {
             noteEndpoints(release: current.number, on: platform, context)
             context.log.write("\(model)@\(alias) is version \(chosen) already, in release \(current.number)\n")
-            return ["release": .scalar(.int64(Int64(current.number))), "version": .scalar(.int64(Int64(chosen)))]
+            return result(release: current.number, version: chosen, rollout: nil)
         }
-        let release = try await platform.promote(
-            model, version: chosen, alias: alias, reason: "pipeline \(context.start.facts.pipeline), run \(context.start.facts.id)",
+        if let trial = platform.trialEndpoint(of: model, alias: alias)?.trial, !isAtOnce {
+            guard trial.rollout.challenger == chosen else {
+                // The rollout under way has the endpoint's traffic until it ends; the new version stays registered.
+                throw TaskSkip(
+                    reason: "version \(trial.rollout.challenger) is being tried at endpoint '\(trial.rollout.endpoint)' since \(trial.rollout.started)")
+            }
+            return result(release: platform.inForce.release?.number ?? 0, version: chosen ?? 0, rollout: trial.rollout.id)
+        }
+        let promotion = try await platform.promote(
+            model, version: chosen, alias: alias, atOnce: isAtOnce,
+            reason: "pipeline \(context.start.facts.pipeline), run \(context.start.facts.id)",
             requestID: context.start.address.description, scope: scope)
+        let release = promotion.release
+        if let rollout = promotion.rollout {
+            context.log.write("\(model): version \(rollout.challenger) is being tried at endpoint '\(rollout.endpoint)', rollout \(rollout.id)\n")
+            context.made(.endpoint, rollout.endpoint, version: "\(release.number)")
+            return result(release: release.number, version: rollout.challenger, rollout: rollout.id)
+        }
         let promoted = release.version(of: model, alias: alias) ?? 0
         noteEndpoints(release: release.number, on: platform, context)
         context.log.write("\(model)@\(alias) is version \(promoted), in release \(release.number)\n")
-        return ["release": .scalar(.int64(Int64(release.number))), "version": .scalar(.int64(Int64(promoted)))]
+        return result(release: release.number, version: promoted, rollout: nil)
+    }
+
+    private func result(release: Int, version: Int, rollout: String?) -> [String: TaskValue] {
+        [
+            "release": .scalar(.int64(Int64(release))), "version": .scalar(.int64(Int64(version))),
+            "rollout": .scalar(rollout.map(Value.string) ?? .missing),
+        ]
     }
 
     /// Notes the endpoints that answer with the version from now on.

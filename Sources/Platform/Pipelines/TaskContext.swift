@@ -59,3 +59,12 @@ struct TaskFailure: Error, CustomStringConvertible {
     var isRetryable = false
     var description: String { reason }
 }
+
+/// Says that a task has nothing to do, and why: it is skipped.
+struct TaskSkip: Error {
+    var reason: String
+}
+
+extension TaskSkip: CustomStringConvertible {
+    var description: String { reason }
+}

@@ -113,6 +113,7 @@ final class TaskRunner: TaskExecutor {
         if let stopped { return .failed(reason: stopped) }
         switch error {
         case let failure as TaskFailure: return .failed(reason: failure.reason, isRetryable: failure.isRetryable)
+        case let skip as TaskSkip: return .skipped(reason: skip.reason)
         // What a person must mend is not mended by trying again.
         case is AccessError, is TaskScopeError: return .failed(reason: "\(error)", isRetryable: false)
         default: return .failed(reason: "\(error)")

@@ -111,11 +111,13 @@ extension APIRoutes {
 
     private static let planShape = Shape.object(planMembers)
 
-    static let releaseShape = Shape.object([
+    static let releaseShape = Shape.object(releaseMembers)
+
+    static let releaseMembers: [Shape.Member] = [
         .init("release", .integer), .init("created", .timestamp), .init("actor", .string),
         .init("action", .choice(Release.Action.allCases.map(\.rawValue))), .init("reason", .nullable(.string)),
         .init("definitions", .string), .init("aliases", .map(.map(.integer))), .init("restores", .nullable(.integer)),
-    ])
+    ]
 
     private static let overviewShape = Shape.object([
         .init("project", .string), .init("release", .nullable(releaseShape)), .init("log_end", .integer), .init("folded_cut", .integer),

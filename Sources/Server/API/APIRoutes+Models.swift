@@ -49,21 +49,23 @@ extension APIRoutes {
                         ).map { $0.version.json(aliases: $0.aliases) })
                 }),
             Route(
-                "models.promote", .post, "/api/v1/models/{model}/promote", "Puts a version behind an alias, in one release.",
+                "models.promote", .post, "/api/v1/models/{model}/promote", "Puts a version behind an alias, in one release; or begins its rollout, where an endpoint declares one.",
                 access: .needs(.modelsPromote, on: .thing(.model)), body: .collected(limit: limits.requestBytes),
                 audit: .recordedByOperation,
                 input: .object([
                     .init("version", .integer, isRequired: false), .init("alias", .string, isRequired: false),
+                    .init("at_once", .boolean, isRequired: false), .init("replace", .boolean, isRequired: false),
                     .init("reason", .string, isRequired: false),
                 ]),
-                output: Self.releaseShape,
+                output: .object(Self.releaseMembers + [.init("rollout", .nullable(Self.rolloutShape))]),
                 handler: .asynchronous { [platform] call in
                     let body = try call.json()
-                    let release = try await platform.promote(
+                    let promotion = try await platform.promote(
                         call.parameter(0), version: body["version"]?.int64.map { Int(clamping: $0) },
-                        alias: body["alias"]?.string ?? "champion", reason: body["reason"]?.string, requestID: call.requestID,
+                        alias: body["alias"]?.string ?? "champion", atOnce: body["at_once"]?.bool ?? false,
+                        replacing: body["replace"]?.bool ?? false, reason: body["reason"]?.string, requestID: call.requestID,
                         scope: call.requireScope())
-                    return .json(release.json)
+                    return .json(promotion.json)
                 }),
         ]
     }

@@ -9,6 +9,7 @@ import MartletModels
 import MartletPipelines
 import MartletPlatform
 import MartletRegistry
+import MartletServing
 import MartletStorage
 import MartletTraining
 import MartletWorld
@@ -36,6 +37,7 @@ extension Problem {
                 place: "expression \(error.position.line):\(error.position.column)", hint: error.hint)
         case let error as IngestionError: self.init(error)
         case let error as RegistryError: self.init(error)
+        case let error as ServingError: self.init(status: 500, code: "damaged", message: error.message, hint: error.hint)
         case let error as SchedulerError: self.init(error)
         case let error as FeatureStoreError: self.init(error)
         case let error as TrainingError: self.init(error)

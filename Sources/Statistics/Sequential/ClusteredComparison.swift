@@ -181,16 +181,30 @@ public struct ClusteredComparison: Sendable, Equatable {
         let error = (max(ofChampion, ofChallenger) * (1 / n + 1 / m)).squareRoot()
         var state = State(
             championMean: left.mean, challengerMean: right.mean, difference: right.mean - left.mean, standardError: error, decisions: decisions)
-        let minimum = Double(plan.minimumUnits)
-        if min(unitCount(of: .champion), unitCount(of: .challenger)) >= minimum, wider.spread >= plan.minimumSpread {
-            let sequence = ConfidenceSequence(alpha: plan.alpha, tuning: plan.tuning)
-            let half = error * sequence.factor(at: Double(decisions))
-            let oneSided = error * sequence.oneSidedFactor(at: Double(decisions))
-            state.interval = ConfidenceInterval(estimate: state.difference, lower: state.difference - half, upper: state.difference + half)
-            state.lowerBound = state.difference - oneSided
-            state.upperBound = state.difference + oneSided
-        }
+        conclude(&state, units: min(unitCount(of: .champion), unitCount(of: .challenger)), spread: wider.spread)
         return state
+    }
+
+    /// The same of the challenger's arm alone, compared with 0: for values that are themselves the differences of two versions for
+    /// one decision, in which what both have in common has dropped out. Nil without a decision. O(groups).
+    public var stateOfChallenger: State? {
+        guard let arm = challenger.estimate else { return nil }
+        var state = State(
+            championMean: 0, challengerMean: arm.mean, difference: arm.mean, standardError: arm.variance.squareRoot(),
+            decisions: challenger.decisions)
+        conclude(&state, units: unitCount(of: .challenger), spread: arm.spread)
+        return state
+    }
+
+    /// Adds the bounds, unless it is too early.
+    private func conclude(_ state: inout State, units: Double, spread: Double) {
+        guard units >= Double(plan.minimumUnits), spread >= plan.minimumSpread else { return }
+        let sequence = ConfidenceSequence(alpha: plan.alpha, tuning: plan.tuning)
+        let half = state.standardError * sequence.factor(at: Double(state.decisions))
+        let oneSided = state.standardError * sequence.oneSidedFactor(at: Double(state.decisions))
+        state.interval = ConfidenceInterval(estimate: state.difference, lower: state.difference - half, upper: state.difference + half)
+        state.lowerBound = state.difference - oneSided
+        state.upperBound = state.difference + oneSided
     }
 }
 
