@@ -235,72 +235,87 @@ package struct ExactSum: Sendable {
 
     // MARK: Reading
 
-    /// The sum, rounded once to the nearest float64, ties to even; infinity beyond the range; 0 of no numbers.
+    /// The sum, rounded once to the nearest float64, ties to even; infinity beyond the range; 0 of no numbers. Nothing is allocated.
     package var value: Double {
         if special.contains(.nan) || special.isSuperset(of: [.positiveInfinity, .negativeInfinity]) { return .nan }
         if special.contains(.positiveInfinity) { return .infinity }
         if special.contains(.negativeInfinity) { return -.infinity }
-        let (magnitude, lowest, isNegative) = canonical
+        if limbs.isEmpty { return 0 }
+        return withMagnitude { magnitude, isNegative in Self.rounded(magnitude, place: lowest * 32, isNegative: isNegative) }
+    }
+
+    /// Calls `body` with the size in limbs of 32 bits, the lowest first and the highest not 0, and with the sign.
+    private func withMagnitude<Result>(_ body: (UnsafeMutableBufferPointer<UInt32>, Bool) -> Result) -> Result {
+        // Three limbs above are enough for all carries of 63-bit words.
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: limbs.count + 3) { magnitude in
+            var carried: Int64 = 0
+            for index in 0..<magnitude.count {
+                let sum = (index < limbs.count ? limbs[index] : 0) + carried
+                magnitude[index] = UInt32(truncatingIfNeeded: sum)
+                carried = sum >> 32
+            }
+            // What is left over is 0 or −1: the sign, in two's complement.
+            let isNegative = carried < 0
+            if isNegative {
+                var carry: UInt64 = 1
+                for index in magnitude.indices {
+                    carry += UInt64(~magnitude[index])
+                    magnitude[index] = UInt32(truncatingIfNeeded: carry)
+                    carry >>= 32
+                }
+            }
+            var count = magnitude.count
+            while count > 0, magnitude[count - 1] == 0 { count -= 1 }
+            return body(UnsafeMutableBufferPointer(rebasing: magnitude[..<count]), isNegative)
+        }
+    }
+
+    /// ±magnitude · 2^place as a float64.
+    private static func rounded(_ magnitude: UnsafeMutableBufferPointer<UInt32>, place: Int, isNegative: Bool) -> Double {
         guard let top = magnitude.last else { return 0 }
         // Bits are counted from the lowest limb; the highest set one is `last`.
         let last = (magnitude.count - 1) * 32 + 31 - top.leadingZeroBitCount
-        let place = lowest * 32
-        // The place of the result's last bit: 53 of them, or less down to 2⁻¹⁰⁷⁴.
+        // The result's last bit: 53 of them, or fewer down to 2⁻¹⁰⁷⁴.
         let end = max(last - 52, -1_074 - place)
-        func bit(_ index: Int) -> Bool { index >= 0 && index < magnitude.count * 32 && magnitude[index >> 5] >> UInt32(index & 31) & 1 == 1 }
+        func word(_ index: Int) -> UInt64 { index >= 0 && index < magnitude.count ? UInt64(magnitude[index]) : 0 }
         var mantissa: UInt64 = 0
         if end <= last {
             // The limbs that the 53 bits touch: at most three.
             let limb = end >> 5
-            var window: (low: UInt64, high: UInt64) = (0, 0)
-            func word(_ index: Int) -> UInt64 { index >= 0 && index < magnitude.count ? UInt64(magnitude[index]) : 0 }
-            window.low = word(limb) | word(limb + 1) << 32
-            window.high = word(limb + 2)
             let shift = UInt64(end & 31)
-            mantissa = shift == 0 ? window.low : window.low >> shift | window.high << (64 - shift)
+            let low = word(limb) | word(limb + 1) << 32
+            mantissa = shift == 0 ? low : low >> shift | word(limb + 2) << (64 - shift)
             mantissa &= (1 << 53) - 1
         }
-        if bit(end - 1) {
-            var isAboveHalf = false
-            if end >= 2 {
-                let half = end - 1
-                isAboveHalf = magnitude[half >> 5] & (1 << UInt32(half & 31) - 1) != 0
-                var index = (half >> 5) - 1
-                while !isAboveHalf, index >= 0 {
-                    isAboveHalf = magnitude[index] != 0
-                    index -= 1
-                }
+        let half = end - 1
+        if half >= 0, word(half >> 5) >> UInt64(half & 31) & 1 == 1 {
+            var isAboveHalf = word(half >> 5) & (1 << UInt64(half & 31) - 1) != 0
+            var index = (half >> 5) - 1
+            while !isAboveHalf, index >= 0 {
+                isAboveHalf = magnitude[index] != 0
+                index -= 1
             }
             if isAboveHalf || mantissa & 1 == 1 { mantissa += 1 }
         }
-        // mantissa ≤ 2⁵³ and its exponent are put together without another rounding.
+        // Mantissa and exponent are put together without another rounding.
         var exponent = end + place
         if mantissa == 1 << 53 {
             mantissa >>= 1
             exponent += 1
         }
-        if mantissa == 0 { return isNegative ? -0.0 : 0 }
+        let sign: UInt64 = isNegative ? 1 << 63 : 0
         if exponent > 971 { return isNegative ? -.infinity : .infinity }
         let isNormal = mantissa >> 52 == 1
         let bits = isNormal ? UInt64(exponent + 1_075) << 52 | mantissa & 0x000F_FFFF_FFFF_FFFF : mantissa
-        return Double(bitPattern: bits | (isNegative ? 1 << 63 : 0))
+        return Double(bitPattern: bits | sign)
     }
 
     /// Sign and size without zero limbs at either end: one form for one value.
     package var canonical: (magnitude: [UInt32], lowest: Int, isNegative: Bool) {
-        var copy = self
-        copy.carry()
-        var isNegative = false
-        if let top = copy.limbs.last(where: { $0 != 0 }), top < 0 {
-            isNegative = true
-            for index in copy.limbs.indices { copy.limbs[index] = -copy.limbs[index] }
-            copy.carry()
+        withMagnitude { magnitude, isNegative in
+            let zeros = magnitude.prefix { $0 == 0 }.count
+            return magnitude.isEmpty ? ([], 0, false) : (Array(magnitude[zeros...]), lowest + zeros, isNegative)
         }
-        var magnitude = copy.limbs.map { UInt32($0) }
-        while magnitude.last == 0 { magnitude.removeLast() }
-        let zeros = magnitude.prefix { $0 == 0 }.count
-        magnitude.removeFirst(zeros)
-        return (magnitude, magnitude.isEmpty ? 0 : copy.lowest + zeros, isNegative)
     }
 
     /// Bit 0: a NaN was added; bit 1: +infinity; bit 2: −infinity.

@@ -32,15 +32,23 @@ public struct EstimatedPerformance: Hashable, Sendable {
     /// Expected right and wrong decisions.
     public var confusion: Confusion
 
-    /// From rows in any order: calibrated probabilities in 0…1, and whether each was called positive. Nil without rows.
+    /// From rows in any order; nil without rows.
     ///
+    /// - Parameters:
+    ///   - scores: what ranks the rows, finite: the scores as the model gave them.
+    ///   - probabilities: calibrated, in 0…1.
+    ///   - decisions: whether a row was called positive.
     /// - Complexity: O(*n* log *n*).
-    public init?(probabilities: [Double], decisions: [Bool]) {
-        precondition(probabilities.count == decisions.count, "lengths differ")
+    public init?(scores: [Double], probabilities: [Double], decisions: [Bool]) {
+        precondition(scores.count == probabilities.count && probabilities.count == decisions.count, "lengths differ")
         precondition(probabilities.allSatisfy { $0 >= 0 && $0 <= 1 }, "a probability beyond 0…1")
+        precondition(scores.allSatisfy { $0.isFinite }, "a score is not finite")
         guard !probabilities.isEmpty else { return nil }
         var ranks = ScoreRanks()
-        for probability in probabilities.sorted() { ranks.add(score: probability, positives: probability, negatives: 1 - probability) }
+        // Equal scores by row, so that sums have equal bits everywhere.
+        for row in scores.indices.sorted(by: { scores[$0] != scores[$1] ? scores[$0] < scores[$1] : $0 < $1 }) {
+            ranks.add(score: scores[row] + 0, positives: probabilities[row], negatives: 1 - probabilities[row])
+        }
         var called = CompensatedSum(), others = CompensatedSum()
         for (probability, decision) in zip(probabilities, decisions) { if decision { called.add(probability) } else { others.add(probability) } }
         self.init(ranks: ranks, count: probabilities.count, calledCount: decisions.count { $0 }, calledSum: called.value, otherSum: others.value)
@@ -76,7 +84,7 @@ public struct EstimatedPerformance: Hashable, Sendable {
 /// Gathers scores without labels, of bounded size and merged exactly in any order, for an ``EstimatedPerformance``.
 ///
 /// Accuracy, precision, recall and F1 come from exact sums of the probabilities. ROC AUC and average precision come from a
-/// histogram of them: probabilities of one bucket count as equal, to its middle.
+/// histogram of the scores: those of one bucket count as ties, with the probability of the bucket's middle.
 public struct PerformanceEstimator: Sendable, Equatable {
     /// From scores to probabilities; nil where scores are calibrated.
     public let calibration: IsotonicCalibration?
@@ -84,14 +92,14 @@ public struct PerformanceEstimator: Sendable, Equatable {
     public let threshold: Double
     /// Rows left out, since their scores were not finite.
     public private(set) var skipped = 0
-    private var probabilities: NumberHistogram
+    private var scores: NumberHistogram
     private var calledCount = 0
     private var calledSum = ExactSum()
     private var otherSum = ExactSum()
 
     public init(calibration: IsotonicCalibration?, threshold: Double, limit: Int = 2_048) {
         (self.calibration, self.threshold) = (calibration, threshold)
-        probabilities = NumberHistogram(limit: limit)
+        scores = NumberHistogram(limit: limit)
     }
 
     /// Adds rows; without a calibration, scores beyond 0…1 count as 0 or 1. O(*n* log knots).
@@ -102,8 +110,8 @@ public struct PerformanceEstimator: Sendable, Equatable {
                 skipped += 1
                 continue
             }
-            let probability = min(max(calibration?.probability(of: score) ?? score, 0), 1)
-            probabilities.add(probability)
+            let probability = probability(of: score)
+            self.scores.add(score)
             if score >= threshold {
                 calledCount += 1
                 calledSum.add(probability)
@@ -113,11 +121,15 @@ public struct PerformanceEstimator: Sendable, Equatable {
         }
     }
 
+    private func probability(of score: Double) -> Double {
+        min(max(calibration?.probability(of: score) ?? score, 0), 1)
+    }
+
     /// Adds all rows of another of the same calibration, threshold and limit.
     public mutating func merge(_ other: PerformanceEstimator) {
         precondition(calibration == other.calibration && threshold == other.threshold, "another calibration or threshold")
         skipped += other.skipped
-        probabilities.merge(other.probabilities)
+        scores.merge(other.scores)
         calledCount += other.calledCount
         calledSum.merge(other.calledSum)
         otherSum.merge(other.otherSum)
@@ -125,13 +137,13 @@ public struct PerformanceEstimator: Sendable, Equatable {
 
     /// The estimate of all rows so far; nil of no rows. O(`limit` log `limit`).
     public var estimate: EstimatedPerformance? {
-        guard probabilities.count > 0 else { return nil }
+        guard scores.count > 0 else { return nil }
         var ranks = ScoreRanks()
-        for bucket in probabilities.buckets {
-            let probability = (bucket.lower + bucket.upper) / 2
-            ranks.add(score: probability, positives: Double(bucket.count) * probability, negatives: Double(bucket.count) * (1 - probability))
+        for bucket in scores.buckets {
+            let probability = probability(of: bucket.lower / 2 + bucket.upper / 2)
+            ranks.add(score: bucket.lower, positives: Double(bucket.count) * probability, negatives: Double(bucket.count) * (1 - probability))
         }
         return EstimatedPerformance(
-            ranks: ranks, count: probabilities.count, calledCount: calledCount, calledSum: calledSum.value, otherSum: otherSum.value)
+            ranks: ranks, count: scores.count, calledCount: calledCount, calledSum: calledSum.value, otherSum: otherSum.value)
     }
 }

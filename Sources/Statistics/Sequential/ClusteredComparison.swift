@@ -40,7 +40,7 @@ public struct ClusteredComparison: Sendable, Equatable {
         /// So many groups must carry each arm's variance.
         public var minimumSpread: Double
 
-        public init(groups: Int = 1_024, alpha: Double = 0.05, tuning: Double = 10_000, minimumUnits: Int = 200, minimumSpread: Double = 40) {
+        public init(groups: Int = 1_024, alpha: Double = 0.05, tuning: Double = 10_000, minimumUnits: Int = 200, minimumSpread: Double = 5) {
             precondition(groups.nonzeroBitCount == 1 && (64...65_536).contains(groups), "a power of two of 64 to 65,536 groups")
             precondition(minimumUnits >= 2 && minimumSpread >= 1 && minimumSpread * 4 <= Double(groups), "a minimum that can be reached")
             _ = ConfidenceSequence(alpha: alpha, tuning: tuning)
