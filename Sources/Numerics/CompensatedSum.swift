@@ -24,4 +24,11 @@ package struct CompensatedSum: Sendable {
         for number in numbers { sum.add(number) }
         return sum.value
     }
+
+    /// The same of an array: a concrete twin, since other modules would call the generic one unspecialized.
+    package static func of(_ numbers: [Double]) -> Double {
+        var sum = CompensatedSum()
+        for number in numbers { sum.add(number) }
+        return sum.value
+    }
 }

