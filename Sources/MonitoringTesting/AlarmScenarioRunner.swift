@@ -254,7 +254,7 @@ private struct AlarmScenarioRunner {
             case .regrouped: told.append("regrouped \(name)")
             case .forgotten: told.append("forgotten \(name)")
             }
-        case .gaveUp(_, let group, let reason): told.append("gives up \(machine.state.groups[group]?.receiver ?? group) (\(reason))")
+        case .gaveUp(_, let group, let reason, _): told.append("gives up \(machine.state.groups[group]?.receiver ?? group) (\(reason))")
         case .order(let event, let order):
             let text = "\(order.action) for \(name(order.identity))"
             switch event {

@@ -100,6 +100,8 @@ public struct AlarmGroup: Hashable, Sendable {
     public var notifiedAt: Timestamp?
     /// The episodes (by their start) that the receiver knows to last.
     var told: [AlarmIdentity: Timestamp] = [:]
+    /// Those that it may know to last besides: a message was given up that may have arrived.
+    var doubtful: [AlarmIdentity: Timestamp] = [:]
     public var outstanding: Outstanding?
 }
 

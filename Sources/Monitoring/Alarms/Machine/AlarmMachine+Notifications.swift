@@ -36,7 +36,10 @@ extension AlarmMachine {
     }
 
     mutating func close(_ group: AlarmGroup, reason: String, at now: Timestamp, _ turn: inout AlarmTurn) {
-        if let key = group.outstanding?.notification.key { markReported(key) }
+        if let key = group.outstanding?.notification.key {
+            markReported(key)
+            givenOnce.remove(key)
+        }
         note(.groupClosed(id: group.id, reason: reason), at: now, &turn)
     }
 
@@ -58,10 +61,8 @@ extension AlarmMachine {
 
     /// Whether a group's receiver is to be told that an alarm ended.
     func hasToTell(theEndOf identity: AlarmIdentity, _ group: AlarmGroup) -> Bool {
-        guard plan.receivers[group.receiver]?.sendsResolved == true, let told = group.told[identity],
-            let episode = state.alarms[identity]?.episode
-        else { return false }
-        return episode.end != nil || episode.start != told
+        guard plan.receivers[group.receiver]?.sendsResolved == true, let episode = state.alarms[identity]?.episode else { return false }
+        return [group.told[identity], group.doubtful[identity]].contains { told in told.map { episode.end != nil || episode.start != $0 } ?? false }
     }
 
     private func news(of group: AlarmGroup, _ route: AlarmRoute) -> News {
@@ -78,7 +79,7 @@ extension AlarmMachine {
                 news.isUnattended = true
             }
         }
-        for identity in group.told.keys.sorted() where hasToTell(theEndOf: identity, group) {
+        for identity in Set(group.told.keys).union(group.doubtful.keys).sorted() where hasToTell(theEndOf: identity, group) {
             // One that fires again is told as such, unless a silence hides that.
             guard let alarm = state.alarms[identity], !alarm.isFiring else { continue }
             news.ended.append(alarm)
@@ -117,6 +118,7 @@ extension AlarmMachine {
         guard due <= now else { return due }
         let notification = notification(group, receiver, news, at: now)
         note(.notified(notification), at: now, &turn)
+        givenOnce.insert(notification.key)
         if markUnderWay(notification.key) { turn.effects.append(.notify(notification)) }
         return nil
     }
@@ -146,14 +148,17 @@ extension AlarmMachine {
     public mutating func report(_ notification: AlarmNotification, _ outcome: DeliveryOutcome, at now: Timestamp, _ turn: inout AlarmTurn) {
         let key = notification.key
         markReported(key)
+        let isFirst = givenOnce.remove(key) != nil
         guard let outstanding = state.groups[notification.group]?.outstanding, outstanding.notification.key == key else { return }
         let group = notification.group
         switch outcome {
         case .delivered: note(.delivered(key: key, group: group), at: now, &turn)
-        case .refused(let reason): note(.gaveUp(key: key, group: group, reason: reason.cut(limits.textLength)), at: now, &turn)
+        case .refused(let reason):
+            note(
+                .gaveUp(key: key, group: group, reason: reason.cut(limits.textLength), mayHaveArrived: !isFirst), at: now, &turn)
         case .failed(let reason):
             if outstanding.failures + 1 >= limits.tries {
-                note(.gaveUp(key: key, group: group, reason: reason.cut(limits.textLength)), at: now, &turn)
+                note(.gaveUp(key: key, group: group, reason: reason.cut(limits.textLength), mayHaveArrived: true), at: now, &turn)
             } else {
                 // Doubled with each failure.
                 let longest = limits.longestRetry.microseconds

@@ -50,6 +50,8 @@ public struct AlarmMachine: Sendable {
 
     /// Keys of what was given to be done and has not been reported.
     private(set) var underWay: Set<String> = []
+    /// Keys of messages that were decided in this life and given once: no program before this one can have sent them.
+    var givenOnce: Set<String> = []
     /// When each group is to be looked at; none for one that waits for nothing.
     private var groupDue: [String: Timestamp] = [:]
     private var dirtyGroups: Set<String> = []
@@ -257,13 +259,14 @@ public struct AlarmMachine: Sendable {
     private mutating func makeRoom(at now: Timestamp, _ evictable: inout [AlarmIdentity]?, _ turn: inout AlarmTurn) -> Bool {
         guard state.alarms.count >= limits.alarms else { return true }
         if evictable == nil {
-            evictable = state.alarms.values.filter(isForgettable).sorted {
-                ($0.restedAt ?? now, $0.identity) > ($1.restedAt ?? now, $1.identity)
-            }.map(\.identity)
+            // Last those whose end is still to be told: nobody will be, but what fires goes before.
+            evictable = state.alarms.values.filter { $0.restedAt != nil }.map { (isForgettable($0) ? 1 : 0, $0.restedAt ?? now, $0.identity) }.sorted {
+                $0.0 == $1.0 ? ($0.1, $0.2) > ($1.1, $1.2) : $0.0 < $1.0
+            }.map(\.2)
         }
         while let oldest = evictable?.popLast() {
             // It may have come back within this turn.
-            guard let alarm = state.alarms[oldest], isForgettable(alarm) else { continue }
+            guard let alarm = state.alarms[oldest], alarm.restedAt != nil else { continue }
             note(.alarm(.forgotten, alarm), at: now, &turn)
             return true
         }
@@ -301,7 +304,7 @@ public struct AlarmMachine: Sendable {
             groupDue[id] = nil
             dirtyGroups.remove(id)
         case .notified(let notification): dirtyGroups.insert(notification.group)
-        case .delivered(_, let group), .tryFailed(_, let group, _, _), .gaveUp(_, let group, _): dirtyGroups.insert(group)
+        case .delivered(_, let group), .tryFailed(_, let group, _, _), .gaveUp(_, let group, _, _): dirtyGroups.insert(group)
         case .silence, .silenceEnded, .silenceForgotten, .order, .keptGroup, .keptCounts: break
         }
         let timed = TimedAlarmRecord(now, record)

@@ -28,7 +28,9 @@ extension TimedAlarmRecord {
         case .tryFailed(let key, let group, let reason, let next):
             outcome("try_failed", key, group, reason)
             object["next"] = .int64(next.microseconds)
-        case .gaveUp(let key, let group, let reason): outcome("gave_up", key, group, reason)
+        case .gaveUp(let key, let group, let reason, let mayHaveArrived):
+            outcome("gave_up", key, group, reason)
+            object["may_have_arrived"] = .bool(mayHaveArrived)
         case .groupClosed(let id, let reason):
             put("group_closed")
             object["group"] = .string(id)
@@ -76,8 +78,8 @@ extension TimedAlarmRecord {
             guard let key, let group, let reason, let next = json["next"]?.time else { return nil }
             record = .tryFailed(key: key, group: group, reason: reason, next: next)
         case "gave_up":
-            guard let key, let group, let reason else { return nil }
-            record = .gaveUp(key: key, group: group, reason: reason)
+            guard let key, let group, let reason, let mayHaveArrived = json["may_have_arrived"]?.bool else { return nil }
+            record = .gaveUp(key: key, group: group, reason: reason, mayHaveArrived: mayHaveArrived)
         case "group_closed": record = group.flatMap { group in reason.map { .groupClosed(id: group, reason: $0) } }
         case "silence": record = json["silence"].flatMap { Silence(json: $0) }.map { .silence($0) }
         case "silence_ended":
@@ -379,6 +381,7 @@ extension AlarmGroup {
         object["opened"] = .time(openedAt)
         if let notifiedAt { object["notified"] = .time(notifiedAt) }
         if !told.isEmpty { object["told"] = Self.json(told) }
+        if !doubtful.isEmpty { object["doubtful"] = Self.json(doubtful) }
         if let outstanding {
             var value = JSONObject()
             value["notification"] = outstanding.notification.json
@@ -409,10 +412,11 @@ extension AlarmGroup {
     fileprivate init?(json: JSONValue) {
         guard let id = json["id"]?.string, let route = json["route"]?.string, let receiver = json["receiver"]?.string,
             let labels = AlarmLabels.Label.list(json: json["labels"]), let key = json["key"]?.string, let opened = json["opened"]?.time,
-            let told = Self.episodes(json: json["told"])
+            let told = Self.episodes(json: json["told"]), let doubtful = Self.episodes(json: json["doubtful"])
         else { return nil }
         self.init(id: id, route: route, receiver: receiver, labels: labels, key: key, openedAt: opened)
         self.told = told
+        self.doubtful = doubtful
         notifiedAt = json["notified"]?.time
         guard let value = json["outstanding"] else { return }
         guard let notification = value["notification"].flatMap({ AlarmNotification(json: $0) }), let failures = value["failures"]?.int64,

@@ -14,7 +14,9 @@ public enum AlarmRecord: Hashable, Sendable {
     /// It did not, and is tried again.
     case tryFailed(key: String, group: String, reason: String, next: Timestamp)
     /// It did not, and is not tried again; what it told is told by a later message.
-    case gaveUp(key: String, group: String, reason: String)
+    ///
+    /// Where it may have arrived for all that is known, the end of what it told is told too.
+    case gaveUp(key: String, group: String, reason: String, mayHaveArrived: Bool)
     case groupClosed(id: String, reason: String)
     case silence(Silence)
     case silenceEnded(id: String, by: String)

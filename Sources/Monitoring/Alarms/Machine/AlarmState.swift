@@ -39,13 +39,15 @@ public struct AlarmState: Hashable, Sendable {
         case .delivered(let key, let group):
             guard let outstanding = groups[group]?.outstanding, outstanding.notification.key == key else { return }
             groups[group]?.told = outstanding.telling
+            groups[group]?.doubtful = [:]
             groups[group]?.outstanding = nil
         case .tryFailed(let key, let group, _, let next):
             guard groups[group]?.outstanding?.notification.key == key else { return }
             groups[group]?.outstanding?.failures += 1
             groups[group]?.outstanding?.nextTry = next
-        case .gaveUp(let key, let group, _):
-            guard groups[group]?.outstanding?.notification.key == key else { return }
+        case .gaveUp(let key, let group, _, let mayHaveArrived):
+            guard let outstanding = groups[group]?.outstanding, outstanding.notification.key == key else { return }
+            if mayHaveArrived { groups[group]?.doubtful.merge(outstanding.telling) { $1 } }
             groups[group]?.outstanding = nil
         case .groupClosed(let id, _): groups[id] = nil
         case .silence(let silence): silences[silence.id] = silence
