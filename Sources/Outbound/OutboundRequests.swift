@@ -60,7 +60,7 @@ public struct OutboundRequests: HTTPRequests {
     }
 
     /// Returns early if the task is cancelled.
-    private static func pause(_ span: Timestamp.Span) async {
+    static func pause(_ span: Timestamp.Span) async {
         let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .microseconds(span.microseconds)) {}
         await withTaskCancellationHandler {
             try? await timer.futureResult.get()

@@ -9,17 +9,19 @@ public struct World: Sendable {
     public var files: any FileSystem
     public var programs: any Programs
     public var http: any HTTPRequests
+    public var mail: any MailSending
 
     /// A world that starts no programs and reaches no servers unless it is given the means.
     public init(
         clock: any WallClock, random: any RandomSource, files: any FileSystem, programs: any Programs = NoPrograms(),
-        http: any HTTPRequests = NoHTTPRequests()
+        http: any HTTPRequests = NoHTTPRequests(), mail: any MailSending = NoMail()
     ) {
         self.clock = clock
         self.random = random
         self.files = files
         self.programs = programs
         self.http = http
+        self.mail = mail
     }
 }
 

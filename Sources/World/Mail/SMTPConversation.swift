@@ -84,6 +84,14 @@ public struct SMTPConversation: Sendable {
         return say("EHLO \(server.ownName)", .hello)
     }
 
+    /// The connection could not be made a secure one, or its peer is not the host.
+    public mutating func notSecured(_ reason: String) -> [Action] {
+        guard step != .ended else { return [] }
+        return fail(
+            .untrusted, "the certificate of \(place) does not show that it is that host, or it speaks no TLS: \(Self.clean(reason))",
+            hint: "its certificate must name the host and be vouched for by the system's roots")
+    }
+
     /// Nothing came for as long as was waited.
     public mutating func timedOut() -> [Action] {
         guard step != .ended else { return [] }
