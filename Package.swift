@@ -47,7 +47,7 @@ let package = Package(
         .part("Models", on: ["Frames", "Numerics"]),
 
         // Floor 1: the world, and what users write.
-        .part("World", on: ["Frames"]),
+        .part("World", on: ["Bytes", "Frames"]),
         .part("Definitions", on: ["Bytes", "Frames", "World"], libraries: [crypto, .product(name: "Yams", package: "Yams")]),
 
         // Floor 2: storage.
@@ -65,6 +65,7 @@ let package = Package(
         .part("Registry", on: ["Bytes", "Frames", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
         .part("Serving", on: ["Numerics", "Frames", "Expressions", "Statistics", "Definitions", "Storage", "Ingestion"]),
+        .part("Monitoring", on: ["Bytes", "Frames", "World"]),
         .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "SQL", "Access"], libraries: [heap]),
 
         // Floor 4: the platform, which wires the parts.
@@ -82,7 +83,7 @@ let package = Package(
             ]),
 
         // A connector: the real way to other servers, given to the world at the rim.
-        .part("Outbound", on: ["Frames", "World"], libraries: nio + [http, security]),
+        .part("Outbound", on: ["Frames", "World"], libraries: nio + [http, security, .product(name: "NIOTLS", package: "swift-nio")]),
 
         // Floor 5: doors.
         .part(
@@ -114,6 +115,7 @@ let package = Package(
                 "Bytes", "Frames", "Expressions", "Models", "World", "Simulation", "Storage", "Access", "Governance", "Ingestion",
                 "FeatureStore", "Registry", "Platform",
             ]),
+        .part("MonitoringTesting", on: ["Bytes", "Frames", "World", "Monitoring"]),
         .part(
             "PipelinesTesting",
             on: ["Bytes", "Frames", "Expressions", "World", "Simulation", "Definitions", "Access", "Pipelines"]),
@@ -144,6 +146,7 @@ let package = Package(
         .tests("Training", on: ["Models", "Training"]),
         .tests("Serving", on: ["Frames", "Expressions", "Definitions", "Storage", "Simulation", "World", "Serving"]),
         .tests("Registry", on: ["Frames", "Models", "Registry"]),
+        .tests("Monitoring", on: ["Bytes", "Frames", "World", "Monitoring", "MonitoringTesting"], exclude: ["Golden", "Scenarios"]),
         .tests(
             "Pipelines",
             on: [

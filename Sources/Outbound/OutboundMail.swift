@@ -20,10 +20,16 @@ public struct OutboundMail: MailSending {
         lookUp = HostLookup.addresses
     }
 
-    /// Trusts the certificates of a PEM text, and no others; finds addresses otherwise than the system does.
-    package init(trusting roots: String? = nil, lookUp: OutboundRequests.LookUp? = nil) throws {
-        self.roots = try roots.map { try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)) }
-        self.lookUp = lookUp ?? HostLookup.addresses
+    /// Finds addresses otherwise than the system does.
+    package init(lookUp: @escaping OutboundRequests.LookUp) {
+        roots = nil
+        self.lookUp = lookUp
+    }
+
+    /// Trusts the certificates of a PEM text, and no others.
+    package init(trusting roots: String) throws {
+        self.roots = try NIOSSLCertificate.fromPEMBytes(Array(roots.utf8))
+        lookUp = HostLookup.addresses
     }
 
     /// How long one address may take to answer the call, before the next is tried.
@@ -50,7 +56,7 @@ public struct OutboundMail: MailSending {
 
     private func result(of message: MailMessage, _ server: MailServer) async -> Result<MailReceipt, MailError> {
         do throws(MailError) {
-            return try await hand(over: message, server)
+            return .success(try await hand(over: message, server))
         } catch {
             return .failure(error)
         }
@@ -172,9 +178,16 @@ private final class MailHandler: ChannelInboundHandler {
         switch error {
         // A peer that does not say goodbye by TLS: what counts was said by SMTP.
         case NIOSSLError.uncleanShutdown: perform(conversation.closed(), context)
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: perform(conversation.notSecured("\(error)"), context)
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: perform(conversation.notSecured(Self.reason(error)), context)
         default: perform(conversation.closed("\(error)"), context)
         }
+    }
+
+    /// What TLS says of a failure, without the place in its sources.
+    private static func reason(_ error: any Error) -> String {
+        let text = "\(error)"
+        guard let start = text.firstRange(of: "OPENSSL_internal:") else { return text }
+        return String(text[start.upperBound...].prefix { $0 != " " && $0 != "]" })
     }
 
     private func begin(_ context: ChannelHandlerContext) {
