@@ -96,7 +96,18 @@ extension Platform {
 }
 
 extension DeadLetter.Place {
-    fileprivate var number: Int {
+    /// Reads `line 7` or `item 7`; nil for anything else.
+    init?(_ text: String) {
+        let parts = text.split(separator: " ")
+        guard parts.count == 2, let number = Int(parts[1]) else { return nil }
+        switch parts[0] {
+        case "line": self = .line(number)
+        case "item": self = .item(number)
+        default: return nil
+        }
+    }
+
+    var number: Int {
         switch self {
         case .line(let number), .item(let number): number
         }

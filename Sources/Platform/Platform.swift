@@ -33,6 +33,8 @@ public final class Platform: Sendable {
         public var ingestParts = 4
         /// Dead letters of one file after which the rest of it is left out.
         public var deadLettersPerFile = 100_000
+        /// Outcomes looked up and stored at a time.
+        public var outcomeItems = 5_000
         /// Bytes of a JSON array of events.
         public var jsonBytes = 64 << 20
         /// Rows of one answer.

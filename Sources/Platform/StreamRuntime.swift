@@ -47,6 +47,21 @@ final class StreamRuntime: Sendable {
             arrivalField: contract.isTimedByArrival ? contract.eventTime : nil)
     }
 
+    /// By what the log knows the events that recorded inputs would be; `.none` where a part of the key is missing, or where
+    /// they were recorded when the stream had another key.
+    func keys(ofInputs inputs: Frame) -> [Fingerprint] {
+        let fields = keyParser.schema.fields
+        let isWhole = contract.unique.allSatisfy { name in inputs[name]?.type == keyParser.schema.index(of: name).map { fields[$0].type } }
+        guard isWhole, !contract.unique.isEmpty else { return [Fingerprint](repeating: .none, count: inputs.rowCount) }
+        let named = Schema(fields.map { Field($0.name, $0.type, isOptional: true) })
+        let columns = fields.map { field in
+            contract.unique.contains(field.name)
+                ? inputs[field.name] ?? Column(repeating: .missing, type: field.type, count: inputs.rowCount)
+                : Column(repeating: .missing, type: field.type, count: inputs.rowCount)
+        }
+        return keyFingerprints.keys(of: Frame(named, columns, rowCount: inputs.rowCount))
+    }
+
     /// Moves the rows that fail a declared check to the dead letters.
     func checked(_ rows: ContractRows) -> ContractRows {
         var rows = rows

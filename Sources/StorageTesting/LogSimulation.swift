@@ -252,6 +252,28 @@ private struct LogSimulation {
         guard let block = try view.block(holding: Int64(position)),
             block.batches.contains(where: { $0.positions.contains(Int64(position)) })
         else { throw failure("position \(position) is not found") }
+        try checkRows(view)
+    }
+
+    /// Records asked for by their positions, in no order, some twice and some past the end.
+    private mutating func checkRows(_ view: LogView) throws {
+        let count = model.records.count
+        var wanted = (0..<Int.random(in: 0...40, using: &random)).map { _ in Int64.random(in: -2..<Int64(count + 2), using: &random) }
+        wanted += wanted.prefix(5)
+        var found: Set<Int64> = []
+        for batch in try view.rows(at: wanted) {
+            guard zip(batch.positions, batch.positions.dropFirst()).allSatisfy(<) else { throw failure("the positions of a batch do not ascend") }
+            for (row, position) in batch.positions.enumerated() {
+                guard found.insert(position).inserted else { throw failure("position \(position) is given twice") }
+                let record = model.records[Int(position)]
+                guard batch.stream == record.stream, batch.kind == record.kind, batch.payloads[row] == record.payload,
+                    batch.uniqueKeys[row] == record.key, batch.superseded?[row] == record.superseded,
+                    batch.rows.columns.map({ $0[row] }) == LogModel.row(record)
+                else { throw failure("position \(position), asked for among others, is not what was acknowledged") }
+            }
+        }
+        let expected = Set(wanted.filter { $0 >= 0 && $0 < Int64(count) })
+        guard found == expected else { throw failure("of \(expected.count) positions asked for, \(found.count) are given") }
     }
 
     private func unfaulted<Result>(_ body: () throws(LogError) -> Result) throws -> Result {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletBytes
+import MartletPlatform
 import MartletServer
 
 /// `martlet outcome`
@@ -10,9 +11,12 @@ struct Outcome: AsyncParsableCommand {
             martlet outcome --stream orders --unique o17 --label true
             martlet outcome --prediction ID --label 12.5
             martlet outcome labels.ndjson
+            martlet outcome labels.csv --stream orders
 
             A file holds one JSON object a line, or one JSON array of them: {"prediction_id" or "stream" and "unique", "label", "field", "time"}. \
-            A label that is JSON is taken as such, all else as a text. A later outcome takes the place of an earlier one.
+            A table has these columns, and instead of 'unique' the fields of the unique key; it may be of any length, plain or gzip. \
+            A label that is JSON is taken as such, all else as a text. A later outcome takes the place of an earlier one; one whose event or \
+            prediction is not there yet waits among the dead letters.
             """)
 
     @OptionGroup var options: ProjectOptions
@@ -38,13 +42,16 @@ struct Outcome: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A file of outcomes, or - for standard input.", valueName: "file"))
     var file: String?
 
-    /// Outcomes of one request.
-    private static let page = 1_000
+    @Option(help: "csv, ndjson or json of a file; else told from its name or first bytes.", transform: FileInput.format(argument:))
+    var format: FileInput.Format?
+
+    @Flag(help: "Pass over columns of a table that mean nothing.")
+    var ignoreUnknown = false
 
     func validate() throws {
         if file != nil {
-            guard stream == nil, unique == nil, prediction == nil, label == nil, field == nil, time == nil else {
-                throw ValidationError("a file holds everything; give it alone")
+            guard unique == nil, prediction == nil, label == nil, field == nil, time == nil else {
+                throw ValidationError("a file holds everything; give it alone, or with --stream")
             }
             return
         }
@@ -57,28 +64,17 @@ struct Outcome: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.run(options) { session in
-            let outcomes = try file.map { try Self.read(FileInput($0)) } ?? [single]
-            var total = JSONObject()
-            var rejected: [JSONValue] = []
-            for start in stride(from: 0, to: outcomes.count, by: Self.page) {
-                let items = Array(outcomes[start..<min(start + Self.page, outcomes.count)])
-                let answer = try await session.value(Ask(.post, "outcomes").with(.array(items)))
-                for key in ["accepted", "duplicates"] {
-                    total[key] = .int64((total[key]?.int64 ?? 0) + (answer[key]?.int64 ?? 0))
-                }
-                for item in answer["rejected"]?.array ?? [] {
-                    var item = item.object ?? JSONObject()
-                    if let number = item["item"]?.int64 { item["item"] = .int64(number + Int64(start)) }
-                    rejected.append(.object(item))
-                }
-            }
-            total["rejected"] = .array(rejected)
-            if session.isJSON {
-                try session.console.say(.object(total))
+            let answer: JSONValue
+            if let file {
+                let input = try FileInput(file)
+                let ask = Ask(.post, "outcomes", "ingest").with("format", try (format ?? input.format()).rawValue).with("stream", stream)
+                    .with("ignore_unknown", ignoreUnknown ? "true" : nil).with("source", input.name)
+                answer = try JSONValue(parsing: try await session.upload(ask, from: input, title: "outcomes").body)
             } else {
-                try session.console.say(Self.text(.object(total)))
+                answer = try await session.value(Ask(.post, "outcomes").with(.array([single])))
             }
-            if !rejected.isEmpty { throw ExitStatus.failed }
+            try session.console.say(session.isJSON ? answer.description : Self.text(answer))
+            if (answer["rejected_count"]?.int64 ?? 0) > 0 { throw ExitStatus.failed }
         }
     }
 
@@ -101,36 +97,20 @@ struct Outcome: AsyncParsableCommand {
     }
 
     static func text(_ answer: JSONValue) -> String {
+        let changed = answer["changed"]?.int64 ?? 0
         let duplicates = answer["duplicates"]?.int64 ?? 0
+        let refused = answer["rejected_count"]?.int64 ?? 0
+        let waiting = answer["waiting"]?.int64 ?? 0
         let rejected = answer["rejected"]?.array ?? []
         var lines = ["\(NumberText.counted(answer["accepted"]?.int64 ?? 0, "outcome")) stored"]
+        if changed > 0 { lines.append("  \(NumberText.grouped(changed)) of them in the place of another label") }
         if duplicates > 0 { lines.append("  \(NumberText.grouped(duplicates)) there already, without effect") }
-        lines += rejected.prefix(20).map { "  item \(AnswerText.cell($0["item"])): \(AnswerText.cell($0["message"]))" }
-        if rejected.count > 20 { lines.append("  … and \(rejected.count - 20) more") }
+        if waiting > 0 {
+            lines.append("  \(NumberText.grouped(waiting)) wait for their event or prediction: 'martlet dead-letters', then 'dead-letters replay'")
+        }
+        if refused > waiting { lines.append("  \(NumberText.grouped(refused - waiting)) refused") }
+        lines += rejected.prefix(20).map { "  \(AnswerText.cell($0["place"])): \(AnswerText.cell($0["message"]))" }
+        if refused > 20 { lines.append("  … and \(NumberText.grouped(refused - 20)) more") }
         return lines.joined(separator: "\n")
-    }
-
-    /// - Parameter limit: bytes that are read at most.
-    static func read(_ input: FileInput, limit: Int = 256 << 20) throws -> [JSONValue] {
-        var bytes: [UInt8] = []
-        while let piece = try input.next() {
-            bytes += piece
-            guard bytes.count <= limit else {
-                throw CommandFailure("too_large", "'\(input.name)' is larger than \(NumberText.bytes(limit))", hint: "send it in parts")
-            }
-        }
-        if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "[") {
-            return try JSONValue(parsing: bytes, lengthLimit: limit).array ?? []
-        }
-        var outcomes: [JSONValue] = []
-        for (number, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-            guard line.contains(where: { $0 > 0x20 }) else { continue }
-            do throws(JSONError) {
-                outcomes.append(try JSONValue(parsing: line))
-            } catch {
-                throw CommandFailure("bad_json", "the line is not JSON: \(error)", place: "\(input.name), line \(number + 1)")
-            }
-        }
-        return outcomes
     }
 }

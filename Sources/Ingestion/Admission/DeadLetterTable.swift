@@ -22,8 +22,14 @@ public struct DeadLetterTable: Sendable {
                     raw BLOB NOT NULL
                 );
                 CREATE INDEX ingestion_dead_letters_by_stream ON ingestion_dead_letters (stream, id);
-                """)
+                """),
+        Migration(
+            part: "ingestion", number: 2,
+            sql: "ALTER TABLE ingestion_dead_letters ADD COLUMN outcome INTEGER NOT NULL DEFAULT 0"),
     ]
+
+    /// Under this name wait the outcomes of predictions that are not there; no stream can have it.
+    public static let predictionOutcomes = "@outcomes"
 
     /// One kept row.
     public struct Entry: Sendable {
@@ -42,6 +48,8 @@ public struct DeadLetterTable: Sendable {
         public var delimiter: UInt8
         /// Whether it is a row of history, whose known time follows from its event time.
         public var isHistory: Bool
+        /// Whether it tells what became of an event or a prediction, and is no event.
+        public var isOutcome: Bool
         /// As it came; nil if the vault's key does not open it.
         public var raw: [UInt8]?
     }
@@ -52,8 +60,13 @@ public struct DeadLetterTable: Sendable {
         public var header: [String]?
         public var delimiter: UInt8
         public var isHistory: Bool
+        /// Whether the rows are outcomes, not events.
+        public var isOutcome: Bool
 
-        public init(source: String, header: [String]?, delimiter: UInt8 = UInt8(ascii: ","), isHistory: Bool) {
+        public init(
+            source: String, header: [String]?, delimiter: UInt8 = UInt8(ascii: ","), isHistory: Bool, isOutcome: Bool = false
+        ) {
+            self.isOutcome = isOutcome
             self.source = source
             self.header = header
             self.delimiter = delimiter
@@ -81,9 +94,9 @@ public struct DeadLetterTable: Sendable {
             sealed.write(lengthPrefixed: letter.raw)
             let raw = try vault.seal(sealed.bytes, for: .deadLetters, at: stream)
             try database.execute("""
-                INSERT INTO ingestion_dead_letters (stream, arrived, reason, source, place, delimiter, history, raw)
+                INSERT INTO ingestion_dead_letters (stream, arrived, reason, source, place, delimiter, history, outcome, raw)
                 VALUES (\(stream), \(time), \(letter.reason.rawValue), \(origin.source), \("\(letter.place)"),
-                    \(Int(origin.delimiter)), \(origin.isHistory), \(raw))
+                    \(Int(origin.delimiter)), \(origin.isHistory), \(origin.isOutcome), \(raw))
                 """)
         }
     }
@@ -119,7 +132,7 @@ public struct DeadLetterTable: Sendable {
             id: try row.value("id"), stream: stream, arrived: try row.value("arrived"), reason: try row.value("reason"),
             field: nil, message: "", source: try row.value("source"), place: try row.value("place"), header: nil,
             delimiter: UInt8(clamping: try row.value("delimiter", as: Int.self)),
-            isHistory: try row.value("history"), raw: nil)
+            isHistory: try row.value("history"), isOutcome: try row.value("outcome"), raw: nil)
         if let opened = try? vault.open(try row.value("raw"), for: .deadLetters, at: stream) {
             var reader = ByteReader(opened)
             entry.message = try reader.readString()

@@ -16,6 +16,10 @@ public struct DeadLetter: Hashable, Sendable {
         case malformedCSV = "malformed_csv"
         /// A unique key that is there with another payload.
         case duplicateKeyConflict = "duplicate_key_conflict"
+        /// An outcome of an event that is not stored, or not yet.
+        case unknownEvent = "unknown_event"
+        /// An outcome of a prediction that is not recorded, or not yet.
+        case unknownPrediction = "unknown_prediction"
     }
 
     /// Where a row stands in its input.

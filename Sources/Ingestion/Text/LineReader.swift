@@ -15,6 +15,7 @@ public struct LineReader: Sendable {
         public var count: Int { ranges.count }
         public var isEmpty: Bool { ranges.isEmpty && rejected.isEmpty }
         public subscript(line: Int) -> ArraySlice<UInt8> { raw[ranges[line]] }
+        public func place(_ line: Int) -> DeadLetter.Place { .line(numbers[line]) }
 
         /// The same lines in parts of about equal length, in order; the rejected are in the first.
         public func split(into parts: Int) -> [Lines] {

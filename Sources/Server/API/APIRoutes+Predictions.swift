@@ -60,17 +60,6 @@ extension APIRoutes {
                         try await platform.recentPredictions(
                             query.required("endpoint"), limit: query.limit(default: 20, most: 1_000), scope: call.requireScope()))
                 }),
-            Route(
-                "outcomes.append", .post, "/api/v1/outcomes", "Takes what became known of predictions and events.",
-                access: .needs(.outcomesWrite, on: .project), body: .collected(limit: limits.outcomeBytes), audit: .recordedInLog,
-                input: .list(.map(.any)),
-                output: .object([
-                    .init("accepted", .integer), .init("duplicates", .integer),
-                    .init("rejected", .list(.object([.init("item", .integer), .init("message", .string)]))),
-                ]),
-                handler: .asynchronous { [platform] call in
-                    .json(try await platform.takeOutcomes(call.json(), scope: call.requireScope()))
-                }),
         ]
     }
 

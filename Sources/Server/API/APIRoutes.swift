@@ -37,7 +37,8 @@ struct APIRoutes: Sendable {
 
     var all: [Route] {
         let routes =
-            health + definitions + streams + features + models + predictions + rollouts + pipelines + lineage + secrets + governance + sessions + pages + pipelinePages
+            health + definitions + streams + features + models + predictions + rollouts + feedback + pipelines + lineage + secrets + governance + sessions + pages
+            + pipelinePages
         return routes + [description(of: routes)]
     }
 

@@ -39,6 +39,14 @@ public protocol EventLog: Sendable {
     /// The record at a position, as a batch of one row; nil at or past the end.
     func row(at position: Int64) async throws -> StoredBatch?
 
+    /// The records at some positions, in any order and perhaps given twice; those at or past the end are left out.
+    ///
+    /// Each block that holds one of them is read once, so that many cost much less than one by one.
+    ///
+    /// - Returns: every record once, in batches whose positions ascend; their order is that of the blocks.
+    /// - Complexity: memory is bounded by the records and one block. The caller bounds how many it asks for.
+    func rows(at positions: [Int64]) async throws -> [StoredBatch]
+
     /// Returns the end once it is past a position.
     func waitForEnd(past position: Int64) async throws -> Int64
 

@@ -98,13 +98,24 @@ public final class FileEventLog: EventLog {
     public func row(at position: Int64) async throws -> StoredBatch? {
         let view = state.withLock { $0.view }
         guard position >= 0, position < view.end else { return nil }
+        return try await onReader { [self] in Self.row(at: position, in: try block(holding: position, view)) }
+    }
+
+    public func rows(at positions: [Int64]) async throws -> [StoredBatch] {
+        if positions.isEmpty { return [] }
+        let view = state.withLock { $0.view }
         return try await onReader { [self] in
-            let known = blocks.withLock { $0.value(of: position / Self.cacheGrain) }
-            if let known, let row = Self.row(at: position, in: known.batches) { return row }
-            guard let (batches, bytes) = try view.block(holding: position) else { return nil }
-            blocks.withLock { $0.insert(DecodedBlock(batches: batches, bytes: bytes), for: position / Self.cacheGrain) }
-            return Self.row(at: position, in: batches)
+            try view.rows(at: positions) { position throws(LogError) in try self.block(holding: position, view) }
         }
+    }
+
+    /// The decoded block that holds a position, kept for its neighbours. Runs on `readerQueue` only.
+    private func block(holding position: Int64, _ view: LogView) throws(LogError) -> [StoredBatch] {
+        let known = blocks.withLock { $0.value(of: position / Self.cacheGrain) }
+        if let known, Self.holds(position, known.batches) { return known.batches }
+        guard let (batches, bytes) = try view.block(holding: position) else { return [] }
+        blocks.withLock { $0.insert(DecodedBlock(batches: batches, bytes: bytes), for: position / Self.cacheGrain) }
+        return batches
     }
 
     /// Decoded blocks are remembered under their positions divided by this, so that neighbours find them.
@@ -417,6 +428,13 @@ public final class FileEventLog: EventLog {
         try await withCheckedThrowingContinuation { continuation in
             readerQueue.async { continuation.resume(with: Result(catching: body)) }
         }
+    }
+
+    /// Whether a position lies within a block's, which have no gaps.
+    private static func holds(_ position: Int64, _ batches: [StoredBatch]) -> Bool {
+        let first = batches.compactMap(\.positions.first).min() ?? .max
+        let last = batches.compactMap(\.positions.last).max() ?? .min
+        return first <= position && position <= last
     }
 
     private static func row(at position: Int64, in batches: [StoredBatch]) -> StoredBatch? {

@@ -147,6 +147,47 @@ package struct LogView: Sendable {
         throw .damaged(segment.path, at: first, "no block here holds position \(position)")
     }
 
+    /// The records at some positions; see ``EventLog/rows(at:)``.
+    ///
+    /// - Parameter block: the batches of the block that holds a position below the end, from a cache or from here.
+    package func rows(
+        at positions: [Int64], block: ((Int64) throws(LogError) -> [StoredBatch])? = nil
+    ) throws(LogError) -> [StoredBatch] {
+        let end = end
+        let wanted = positions.filter { $0 >= 0 && $0 < end }.sorted()
+        var found: [StoredBatch] = []
+        var next = 0
+        while next < wanted.count {
+            let first = wanted[next]
+            let batches: [StoredBatch] = if let block { try block(first) } else { try self.block(holding: first)?.batches ?? [] }
+            // A block holds all positions from its first to its last.
+            let last = batches.reduce(first) { max($0, $1.positions.last ?? first) }
+            var stop = next
+            while stop < wanted.count, wanted[stop] <= last { stop += 1 }
+            for batch in batches {
+                let rows = Self.rows(at: wanted[next..<stop], in: batch.positions)
+                if !rows.isEmpty { found.append(batch.gathering(rows)) }
+            }
+            next = stop
+        }
+        return found
+    }
+
+    /// The indices at which ascending positions stand among ascending others.
+    private static func rows(at wanted: ArraySlice<Int64>, in positions: [Int64]) -> [Int] {
+        var rows: [Int] = []
+        var low = 0
+        for position in wanted {
+            var high = positions.count
+            while low < high {
+                let middle = (low + high) / 2
+                if positions[middle] < position { low = middle + 1 } else { high = middle }
+            }
+            if low < positions.count, positions[low] == position, rows.last != low { rows.append(low) }
+        }
+        return rows
+    }
+
     /// What is held of each stream, sorted by name.
     package func streams() -> [StreamSummary] {
         var summaries: [String: StreamSummary] = [:]
