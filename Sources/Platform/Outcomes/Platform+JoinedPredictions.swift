@@ -151,7 +151,8 @@ extension Platform {
 }
 
 extension JoinedPredictions.Part {
-    fileprivate init(_ batch: StoredBatch, _ group: (model: String, rows: [Int])) {
+    /// Some rows of a stored batch, all of one model, to which nothing is joined yet.
+    init(_ batch: StoredBatch, _ group: (model: String, rows: [Int])) {
         let isAll = group.rows.count == batch.positions.count
         func part<Element>(_ all: [Element]) -> [Element] { isAll ? all : group.rows.map { all[$0] } }
         model = group.model

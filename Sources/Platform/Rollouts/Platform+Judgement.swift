@@ -133,7 +133,7 @@ extension Platform {
                 // In the order of the log, so that the place where to go on is one number: up to the first that is not mature.
                 let rows = TrialRows(batch, trial, champion: endpoint.model)
                 let mature = rows.matureCount(before: horizon)
-                try await rows.addMature(mature, to: &fold.judge, outcomes: { try await self.outcomes($0) })
+                try await rows.addMature(mature, to: &fold.judge, join: { try await self.join(&$0) })
                 left -= mature
                 guard mature == batch.rows.rowCount else {
                     fold.mature = batch.positions[mature]
@@ -148,28 +148,5 @@ extension Platform {
         }
         judges[name] = fold
         return fold.judge.evidence
-    }
-
-    /// What became known of decisions, in their order: of each its own outcome, or the label of the event that it was made for.
-    private func outcomes(_ asked: TrialRows.Asked) async throws -> [Value] {
-        let model = asked.model
-        let eventKeys = model.stream.fingerprints.keys(of: asked.inputs)
-        let events = try await log.current(of: eventKeys)
-        let own = try await log.current(of: asked.ids)
-        var values = [Value](repeating: .missing, count: asked.ids.count)
-        for row in values.indices {
-            if let state = own[row], state.position != asked.positions[row], let stored = try await log.row(at: state.position),
-                stored.kind == .outcome, let outcome = stored.rows["outcome"]?[0], outcome != .missing
-            {
-                values[row] = outcome
-            } else if eventKeys[row] != .none, let state = events[row], let stored = try await log.row(at: state.position),
-                stored.stream == model.stream.name
-            {
-                let label = model.definition.label
-                let columns = label.references.compactMap { stored.rows[$0] }
-                if columns.count == label.references.count { values[row] = label.evaluate(columns, rowCount: 1).column[0] }
-            }
-        }
-        return values
     }
 }

@@ -10,16 +10,6 @@ import MartletWorld
 
 /// Stored predictions of an endpoint, as the judge of a rollout's step reads them.
 struct TrialRows {
-    /// Decisions whose outcomes are asked for.
-    struct Asked {
-        var model: ServedModel
-        /// What was asked, as the stream has it.
-        var inputs: Frame
-        /// Under what the log knows each decision that was given as an answer, and where it stands.
-        var ids: [Fingerprint]
-        var positions: [Int64]
-    }
-
     private let batch: StoredBatch
     private let trial: Trial
     private let champion: ServedModel?
@@ -69,18 +59,23 @@ struct TrialRows {
 
     // MARK: - Mature
 
-    /// - Parameter outcomes: finds what became known of decisions; missing where nothing did.
+    /// - Parameter join: finds what became known of decisions.
     func addMature(
-        _ count: Int, to judge: inout RolloutJudge, outcomes: (Asked) async throws -> [Value]
+        _ count: Int, to judge: inout RolloutJudge, join: (inout [JoinedPredictions.Part]) async throws -> Void
     ) async throws {
         let isPaired = trial.step.exposure != .split
         var rows: [Int] = []
         for row in 0..<count where degraded?[row] != .bool(true) && unit(row) != nil && side(row) != nil {
             if !isPaired || variants?[row] == .string("shadow") { rows.append(row) }
         }
-        guard !rows.isEmpty, let asked = asked(rows) else { return }
-        let known = try await outcomes(asked)
-        let frame = batch.rows.gathering(rows)
+        guard !rows.isEmpty else { return }
+        var parts = [JoinedPredictions.Part(batch, (trial.rollout.model, rows))]
+        // What was recorded with a decision stands with the one that was given as the answer.
+        if isPaired { parts[0].keys = rows.map(answerKey) }
+        try await join(&parts)
+        guard let labels = parts[0].labels else { return }
+        let known = rows.indices.map { labels[$0] }
+        let frame = parts[0].rows
         let worth = self.worth(frame, "output", known)
         let answered = isPaired ? self.worth(frame, "answered", known) : []
         for (index, row) in rows.enumerated() {
@@ -95,19 +90,10 @@ struct TrialRows {
         }
     }
 
-    private func asked(_ rows: [Int]) -> Asked? {
-        let stream = trial.challenger.stream
-        let columns = stream.schema.fields.map { field in
-            batch.rows["input." + field.name]?.gathering(rows) ?? Column([Value](repeating: .missing, count: rows.count), type: field.type)
-        }
-        let own = trial.step.exposure == .split ? batch.rows["id"] : batch.rows["shadow_of"]
-        let ids = rows.map { row -> Fingerprint in
-            guard case .string(let id)? = own?[row] else { return .none }
-            return UUIDv7(id).map(PredictionRecord.key) ?? .none
-        }
-        return Asked(
-            model: trial.challenger, inputs: Frame(stream.schema, columns, rowCount: rows.count), ids: ids,
-            positions: rows.map { batch.positions[$0] })
+    /// By what the log knows the answer beside which a row was computed.
+    private func answerKey(_ row: Int) -> Fingerprint {
+        guard case .string(let id)? = batch.rows["shadow_of"]?[row] else { return .none }
+        return UUIDv7(id).map(PredictionRecord.key) ?? .none
     }
 
     /// What each decision was worth by the outputs under a name; nil where the objective is missing.
