@@ -62,10 +62,10 @@ let package = Package(
         .part("Ingestion", on: ["Bytes", "Frames", "Expressions", "Definitions", "Storage"], libraries: [crypto, "CZlib"]),
         .part(
             "FeatureStore", on: ["Bytes", "Frames", "Expressions", "Features", "World", "Definitions", "Storage", "Ingestion"]),
-        .part("Registry", on: ["Bytes", "Frames", "Models", "Storage"], libraries: [crypto]),
+        .part("Registry", on: ["Bytes", "Frames", "Statistics", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
         .part("Serving", on: ["Numerics", "Frames", "Expressions", "Statistics", "Definitions", "Storage", "Ingestion"]),
-        .part("Monitoring", on: ["Bytes", "Frames", "World"]),
+        .part("Monitoring", on: ["Bytes", "Frames", "Numerics", "Expressions", "Statistics", "World", "Definitions", "Storage"]),
         .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "SQL", "Access"], libraries: [heap]),
 
         // Floor 4: the platform, which wires the parts.
@@ -73,13 +73,13 @@ let package = Package(
             "Plan",
             on: [
                 "Frames", "Expressions", "Features", "World", "Definitions", "Ingestion", "FeatureStore", "Training", "Serving",
-                "Pipelines",
+                "Monitoring", "Pipelines",
             ]),
         .part(
             "Platform",
             on: [
                 "Bytes", "Frames", "Expressions", "Statistics", "Features", "Models", "World", "Definitions", "Storage", "SQL", "Access",
-                "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Plan",
+                "Governance", "Ingestion", "FeatureStore", "Registry", "Training", "Serving", "Monitoring", "Pipelines", "Plan",
             ]),
 
         // A connector: the real way to other servers, given to the world at the rim.
@@ -90,7 +90,7 @@ let package = Package(
             "Server",
             on: [
                 "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
-                "FeatureStore", "Registry", "Training", "Serving", "Pipelines", "Platform", "Outbound",
+                "FeatureStore", "Registry", "Training", "Serving", "Monitoring", "Pipelines", "Platform", "Outbound",
             ], libraries: nio),
         // The examples' seeded data, in their own words.
         .part("Demo", on: ["Frames", "World"]),

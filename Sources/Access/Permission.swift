@@ -31,6 +31,10 @@ public enum Permission: String, CaseIterable, Sendable {
     case pipelinesRead = "pipelines.read"
     /// Starts, retries, cancels and backfills runs; what their tasks do needs its own permissions.
     case pipelinesRun = "pipelines.run"
+    /// Sees what monitors measured, and alarms.
+    case monitorsRead = "monitors.read"
+    /// Acknowledges and silences alarms, and answers whether what they ask for is done.
+    case alarmsAnswer = "alarms.answer"
     /// Answers the approvals that runs wait for.
     case pipelinesApprove = "pipelines.approve"
     /// Sets and removes secrets, and sees which there are; nobody sees a value.
@@ -49,10 +53,10 @@ extension Permission: Comparable {
 ///
 /// | role | may |
 /// | --- | --- |
-/// | viewer | see definitions, models, pipelines and how the server does |
+/// | viewer | see definitions, models, pipelines, monitors and how the server does |
 /// | scientist | what a viewer may, and read events and features, build datasets, train, predict, run pipelines |
 /// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, mend dead letters |
-/// | operator | what a viewer may, and promote, roll back, predict, run pipelines with their programs, secrets and requests, approve, read the audit log |
+/// | operator | what a viewer may, and promote, roll back, predict, run pipelines with their programs, secrets and requests, approve, answer alarms, read the audit log |
 /// | admin | everything but read personal data |
 ///
 /// Who trains does not promote: neither scientist nor engineer has `models.promote`, and an operator cannot train.
@@ -70,7 +74,7 @@ public enum Role: String, CaseIterable, Sendable {
     }
 
     // Made once: the guard asks at every request.
-    private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .pipelinesRead, .serverRead]
+    private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .pipelinesRead, .monitorsRead, .serverRead]
     private static let scientistPermissions = viewerPermissions.union([
         .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
         .pipelinesRun,
@@ -80,7 +84,7 @@ public enum Role: String, CaseIterable, Sendable {
     ])
     private static let operatorPermissions = viewerPermissions.union([
         .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,
-        .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove, .secretsUse, .httpSend,
+        .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove, .alarmsAnswer, .secretsUse, .httpSend,
     ])
     private static let adminPermissions = Set(Permission.allCases).subtracting([.eventsReadPersonal])
 }

@@ -1,6 +1,7 @@
 public import MartletDefinitions
 public import MartletFeatureStore
 public import MartletIngestion
+public import MartletMonitoring
 public import MartletPipelines
 public import MartletServing
 public import MartletTraining
@@ -14,6 +15,7 @@ public struct CheckedProject: Sendable {
     public let models: [ModelDefinition]
     public let endpoints: [EndpointDefinition]
     public let pipelines: [PipelineDefinition]
+    public let monitors: [MonitorDefinition]
 
     public func stream(_ name: String) -> StreamDefinition? { streams.first { $0.name == name } }
     public func view(_ name: String) -> FeatureViewDefinition? { views.first { $0.name == name } }
@@ -25,6 +27,7 @@ public struct CheckedProject: Sendable {
     public var definitions: DefinitionSet {
         DefinitionSet(
             [DefinedVersion(project)] + streams.map { DefinedVersion($0) } + views.map { DefinedVersion($0) }
-                + models.map { DefinedVersion($0) } + endpoints.map { DefinedVersion($0) } + pipelines.map { DefinedVersion($0) })
+                + models.map { DefinedVersion($0) } + endpoints.map { DefinedVersion($0) } + pipelines.map { DefinedVersion($0) }
+                + monitors.map { DefinedVersion($0) })
     }
 }

@@ -4,6 +4,7 @@ internal import MartletFeatureStore
 internal import MartletFeatures
 internal import MartletFrames
 internal import MartletIngestion
+internal import MartletMonitoring
 internal import MartletPipelines
 internal import MartletServing
 internal import MartletTraining
@@ -49,6 +50,11 @@ extension ProjectPlan {
             let starts = [pipeline.schedule.map(text)].compactMap { $0 } + pipeline.triggers.map(text)
             lines.append(
                 "pipeline \(pipeline.name): \(counted(pipeline.tasks.count, "task")), \(starts.isEmpty ? "started by hand" : starts.joined(separator: ", "))")
+        }
+        for monitor in project.monitors {
+            lines.append(
+                "monitor \(monitor.name): endpoint \(monitor.endpoint), windows of \(monitor.window)"
+                    + (monitor.reactions.isEmpty ? "" : ", \(counted(monitor.reactions.count, "reaction"))"))
         }
         lines.append("")
         lines.append("\(DefinitionDifference(from: applied, to: project.definitions))")

@@ -3,14 +3,16 @@ internal import MartletExpressions
 internal import MartletFeatureStore
 internal import MartletFrames
 internal import MartletIngestion
+internal import MartletMonitoring
 internal import MartletPipelines
 internal import MartletServing
 public import MartletTraining
 
 /// Checks a project's files as a whole and shows what they would change. Pure: texts in, plans or mistakes out.
 public enum ProjectPlan {
-    /// Every kind that exists. An endpoint names a model by its word, so it stands before it.
+    /// Every kind that exists. A monitor names an endpoint by its word, and that a model, so they stand in this order.
     public static let kinds = KindRegistry([
+        MonitorDefinition.kind,
         PipelineDefinition.kind,
         EndpointDefinition.kind, ModelDefinition.kind, FeatureViewDefinition.kind, StreamDefinition.kind,
         ProjectDefinition.kind,
@@ -85,13 +87,19 @@ public enum ProjectPlan {
             endpoints: answers, pools: projects.isEmpty && !projectBlocks.isEmpty ? nil : project.pools, brokenStreams: brokenStreams, brokenModels: brokenModels,
             brokenEndpoints: brokenEndpoints)
         let pipelines = PipelineDefinition.read(of(PipelineDefinition.kind), in: named, errors: errors)
+        let pipelineNames = Set(of(PipelineDefinition.kind).map(\.name))
+        let watched = MonitorReader.Surroundings(
+            endpoints: self.watched(endpoints, models, streams), brokenEndpoints: brokenEndpoints, pipelines: Set(pipelines.map(\.name)),
+            brokenPipelines: pipelineNames.subtracting(pipelines.map(\.name)))
+        let monitors = of(MonitorDefinition.kind).compactMap { MonitorReader.read($0, in: watched, errors: errors) }
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(
             project: project, streams: streams.values.sorted { $0.name < $1.name },
             views: catalog.views.values.sorted { $0.name < $1.name },
             models: models.sorted { $0.name < $1.name },
             endpoints: endpoints.sorted { $0.name < $1.name },
-            pipelines: pipelines.sorted { $0.name < $1.name })
+            pipelines: pipelines.sorted { $0.name < $1.name },
+            monitors: monitors.sorted { $0.name < $1.name })
     }
 
     /// What each endpoint answers with; none of an endpoint whose model has mistakes.
@@ -118,6 +126,25 @@ public enum ProjectPlan {
         return EndpointDefinition.AnsweringModel(
             task: task, labelType: model.label.type, labelKnownAfter: model.labelKnownAfter,
             inputs: streams[model.source]?.scope ?? ExpressionScope([]))
+    }
+
+    /// The endpoints as monitors see them.
+    private static func watched(
+        _ endpoints: [EndpointDefinition], _ models: [ModelDefinition], _ streams: [String: StreamDefinition]
+    ) -> [String: MonitorReader.WatchedEndpoint] {
+        var watched: [String: MonitorReader.WatchedEndpoint] = [:]
+        for endpoint in endpoints {
+            guard let model = models.first(where: { $0.name == endpoint.model.model }), let stream = streams[model.source] else { continue }
+            let task: MonitorReader.WatchedEndpoint.Task =
+                switch model.task {
+                case .binary: .probability
+                case .multiclass: .labels
+                case .regression: .number
+                }
+            watched[endpoint.name] = MonitorReader.WatchedEndpoint(
+                task: task, features: model.features.map(\.name), inputs: stream.scope, labelKnownAfter: model.labelKnownAfter)
+        }
+        return watched
     }
 
     /// What a rollout lets in moves the alias, so one alias can have one rollout alone.

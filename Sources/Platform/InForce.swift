@@ -70,6 +70,7 @@ extension Platform {
         let next = try load(release, rollouts: database.read { try rollouts.active($0) })
         try await features.setViews(try viewsToKeep(for: next))
         putInForce(next)
+        try configureAlarms()
     }
 
     /// Compiles a release's definitions and loads its models; changes nothing.

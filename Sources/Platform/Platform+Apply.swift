@@ -181,6 +181,7 @@ extension Platform {
         putInForce(next)
         try await features.setViews(wanted)
         try await configurePipelines()
+        try configureAlarms()
         return draft
     }
 }

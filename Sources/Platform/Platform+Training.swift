@@ -8,6 +8,7 @@ import MartletFrames
 import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletMonitoring
 import MartletPlan
 import MartletRegistry
 import MartletServing
@@ -164,14 +165,50 @@ extension Platform {
         }
 
         progress(.registering)
+        let profile = try profile(model, train: train, test: test, testLabels: set.test.map { labels[$0] }, outputs: outputs, encoder, ensemble)
         let manifest = manifest(of: model, set: set, library: library, trained: trained, measured: measured, release: release)
         let version = try register(
-            manifest, files: [ModelPackage.modelName: trained.modelJSON, ModelPackage.encoderName: encoder.json], trainedBy: run,
+            manifest, files: [ModelPackage.modelName: trained.modelJSON, ModelPackage.encoderName: encoder.json, ModelPackage.profileName: profile.encoded()],
+            trainedBy: run,
             requestID: requestID, scope: scope)
         report.version = version.number
         report.package = version.package
         return report
     }
+
+    /// What the version was trained on, to be kept with it.
+    private func profile(
+        _ model: ModelDefinition, train: Frame, test: Frame, testLabels: [Float], outputs: [Float], _ encoder: FeatureEncoder, _ ensemble: TreeEnsemble
+    ) throws -> TrainingProfile {
+        // Evenly over the test rows, so that no time of theirs counts more than another.
+        let step = max(1, test.rowCount / Self.explainedRows)
+        let sample = stride(from: 0, to: test.rowCount, by: step).map { $0 }
+        let encoded = try encoder.encode(test.gathering(sample).columns)
+        let explainer = TreeSHAP(ensemble)
+        var importance = [Double](repeating: 0, count: train.columns.count)
+        for row in sample.indices {
+            let values = Array(encoded.values[(row * encoded.columnCount)..<((row + 1) * encoded.columnCount)])
+            for output in 0..<ensemble.outputCount {
+                for (index, value) in try explainer.contributions(ofRow: values, output: output).values.enumerated() {
+                    importance[index] += value.magnitude / Double(sample.count * ensemble.outputCount)
+                }
+            }
+        }
+        let features = train.schema.fields.indices.map { index in
+            var profile = ColumnProfile.empty(of: train.columns[index].type)
+            profile.add(train.columns[index])
+            return TrainingProfile.Feature(name: train.schema.fields[index].name, profile: profile, importance: importance[index])
+        }
+        guard ensemble.outputCount == 1 else { return TrainingProfile(features: features, output: nil, calibration: nil) }
+        let scores = outputs.map(Double.init)
+        var output = ColumnProfile.numbers()
+        output.add(scores.span)
+        let calibration = model.task == .binary ? IsotonicCalibration(fitting: scores, labels: testLabels.map { $0 == 1 }) : nil
+        return TrainingProfile(features: features, output: output, calibration: calibration)
+    }
+
+    /// Test rows whose predictions are explained to see what moves the model.
+    private static let explainedRows = 500
 
     /// The gates over the measures, with the champion scored again on the same test rows.
     private func gates(

@@ -8,6 +8,7 @@ import MartletFrames
 public import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletMonitoring
 import MartletPipelines
 import MartletPlan
 import MartletRegistry
@@ -43,8 +44,9 @@ public final class Platform: Sendable {
         public var lateRecords = 16_384
         /// How long the oldest of them may wait before answers wait for theirs: what a crash can lose.
         public var lateMilliseconds = 50
-        /// Decisions of a rollout that are read at a time.
+        /// Decisions of a rollout that are read at a time, and predictions that a monitor reads.
         public var judgedRows = 50_000
+        public var monitoredRows = 100_000
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -80,6 +82,10 @@ public final class Platform: Sendable {
     let rollouts = RolloutTable()
     /// What the rollouts under way have shown, by endpoint.
     let judges = RolloutJudges()
+    let monitorDesk = MonitorDesk()
+    let alarms: AlarmDesk
+    /// Where people reach this server, for messages.
+    let externalAddress = Mutex("http://127.0.0.1:7070")
     let partedWork = PartedWork()
     let runs = RunTable()
     let lateRecords: LateRecords
@@ -129,11 +135,11 @@ public final class Platform: Sendable {
             }
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
-                + RolloutTable.migrations,
+                + RolloutTable.migrations + MonitorTables.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)
-        let platform = Platform(
+        let platform = try Platform(
             world: world, projectFiles: projectFiles, limits: limits, tasks: tasks, lock: lock, database: database,
             blobs: try FileBlobStore(in: world, folder: .root / "blobs"), vault: vault, log: log,
             features: try FeatureStore(log: log, files: world.files, folder: .root / "features", limits: limits.features))
@@ -145,7 +151,7 @@ public final class Platform: Sendable {
     private init(
         world: World, projectFiles: any FileSystem, limits: Limits, tasks: TaskSettings, lock: any FileLock, database: any Database,
         blobs: any BlobStore, vault: Vault, log: any EventLog, features: FeatureStore
-    ) {
+    ) throws {
         self.world = world
         self.projectFiles = projectFiles
         self.limits = limits
@@ -158,6 +164,7 @@ public final class Platform: Sendable {
         self.features = features
         tokens = TokenStore(database: database, hasher: vault.tokenHasher, world: world)
         taskTokens = PassingTokens(hasher: vault.tokenHasher, random: world.random)
+        alarms = try AlarmDesk(database: database, clock: world.clock)
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
         secrets = SecretTable(vault: vault)

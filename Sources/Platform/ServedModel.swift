@@ -33,6 +33,8 @@ final class ServedModel: Sendable {
     let stream: StreamRuntime
     /// Of the records of its predictions.
     let layout: PredictionLayout
+    /// What it was trained on; nil of a version from before that was kept.
+    let profile: TrainingProfile?
 
     init(
         _ version: ModelVersion, _ package: ModelPackage, definition: ModelDefinition, stream: StreamRuntime, in project: CheckedProject
@@ -46,6 +48,7 @@ final class ServedModel: Sendable {
         self.project = project
         self.definition = definition
         self.stream = stream
+        profile = try package.profile()
         layout = PredictionLayout(
             inputs: stream.schema, features: recipe.schema, outputs: ensemble.outputCount, margins: ensemble.outputCount)
     }

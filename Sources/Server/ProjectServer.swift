@@ -48,6 +48,7 @@ public final class ProjectServer: Sendable {
     private let upkeep: RepeatedTask
     private let pipelineCheck: RepeatedTask
     private let rolloutCheck: RepeatedTask
+    private let monitorCheck: RepeatedTask
 
     /// The socket's path once there is one, to be removed at the end.
     let socketPath = Mutex<String?>(nil)
@@ -89,6 +90,7 @@ public final class ProjectServer: Sendable {
         upkeep = Self.startUpkeep("upkeep", every: .seconds(settings.upkeepSeconds), log: log) { try await platform.maintain() }
         pipelineCheck = Self.startUpkeep("pipelines", every: .seconds(1), log: log) { try await platform.checkPipelines() }
         rolloutCheck = Self.startUpkeep("rollouts", every: .seconds(1), log: log) { try await platform.checkRollouts() }
+        monitorCheck = Self.startUpkeep("monitors", every: .seconds(1), log: log) { try await platform.checkMonitors() }
     }
 
     private static func startUpkeep(
@@ -115,7 +117,9 @@ public final class ProjectServer: Sendable {
     public func listen(host: String, port: Int) async throws -> String {
         do {
             let bound = try await listener.listen(on: .network(host: host, port: port)) ?? port
-            return "http://\(host.contains(":") ? "[\(host)]" : host):\(bound)"
+            let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(bound)"
+            platform.setExternalAddress(url)
+            return url
         } catch let error as IOError {
             throw ListenError.address("\(host):\(port)", reason: "\(error)")
         }
@@ -142,6 +146,7 @@ public final class ProjectServer: Sendable {
         upkeep.cancel(promise: nil)
         pipelineCheck.cancel(promise: nil)
         rolloutCheck.cancel(promise: nil)
+        monitorCheck.cancel(promise: nil)
         await listener.stop()
         removeSocket()
         observer.flush()

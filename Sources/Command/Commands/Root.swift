@@ -27,6 +27,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(name: "MODELS", subcommands: [Train.self, Runs.self, Models.self, Promote.self, Rollouts.self, Rollback.self]),
             CommandGroup(name: "PREDICTIONS", subcommands: [Predict.self, Explain.self, Replay.self, Outcome.self]),
             CommandGroup(name: "PIPELINES", subcommands: [Pipelines.self, Lineage.self]),
+            CommandGroup(name: "MONITORING", subcommands: [Monitors.self, Alarms.self]),
             CommandGroup(name: "OPERATION", subcommands: [Audit.self, Doctor.self, TokenCommand.self, SecretCommand.self, Demo.self]),
         ])
 

@@ -48,6 +48,8 @@ public enum RunCause: String, Hashable, Sendable, CaseIterable {
     case data
     /// A request with a signature.
     case event
+    /// An alarm of a monitor.
+    case alarm
     /// A task of another pipeline.
     case pipeline
 }

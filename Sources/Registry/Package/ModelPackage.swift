@@ -25,6 +25,8 @@ public struct ModelPackage: Sendable {
     public static let modelName = "model.json"
     /// A ``FeatureEncoder``.
     public static let encoderName = "encoder.json"
+    /// A ``TrainingProfile``; versions from before there were monitors have none.
+    public static let profileName = "profile.bin"
 
     /// The most that a package may hold.
     public struct Limits: Sendable {
@@ -35,10 +37,10 @@ public struct ModelPackage: Sendable {
         public init() {}
     }
 
-    /// Whether a package may hold a file of this name: the model, its encoder, and JSON in `reasons/` (texts of
+    /// Whether a package may hold a file of this name: the model, its encoder, its profile, and JSON in `reasons/` (texts of
     /// reason codes) and `evaluation/` (curves and tables of the test part).
     public static func allows(_ name: String) -> Bool {
-        if name == modelName || name == encoderName { return true }
+        if name == modelName || name == encoderName || name == profileName { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, ["reasons", "evaluation"].contains(parts[0]), parts[1].hasSuffix(".json") else { return false }
         let stem = parts[1].dropLast(".json".count).utf8
@@ -120,6 +122,12 @@ public struct ModelPackage: Sendable {
     /// The encoder, read from bytes that were verified.
     public func encoder() throws(ModelError) -> FeatureEncoder {
         try FeatureEncoder(json: files[Self.encoderName] ?? [])
+    }
+
+    /// What it was trained on, read from bytes that were verified; nil of a version that has none.
+    public func profile() throws(PackageError) -> TrainingProfile? {
+        guard let bytes = files[Self.profileName] else { return nil }
+        return try TrainingProfile(encoded: bytes)
     }
 
     private static func check(_ files: [String: [UInt8]], against manifest: ModelManifest) throws(PackageError) {

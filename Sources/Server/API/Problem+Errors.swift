@@ -6,6 +6,7 @@ import MartletFeatureStore
 import MartletGovernance
 import MartletIngestion
 import MartletModels
+import MartletMonitoring
 import MartletPipelines
 import MartletPlatform
 import MartletRegistry
@@ -38,6 +39,8 @@ extension Problem {
         case let error as IngestionError: self.init(error)
         case let error as RegistryError: self.init(error)
         case let error as ServingError: self.init(status: 500, code: "damaged", message: error.message, hint: error.hint)
+        case let error as MonitoringError: self.init(status: 500, code: "damaged", message: error.message, hint: error.hint)
+        case let error as AlarmError: self.init(error)
         case let error as SchedulerError: self.init(error)
         case let error as FeatureStoreError: self.init(error)
         case let error as TrainingError: self.init(error)
@@ -159,6 +162,17 @@ extension Problem {
             case .nothingToRollBack: (409, "nothing_to_roll_back")
             case .overtaken: (409, "overtaken")
             default: (500, "damaged")
+            }
+        self.init(status: status, code: code, message: error.message, hint: error.hint)
+    }
+
+    private init(_ error: AlarmError) {
+        let (status, code): (Int, String) =
+            switch error.code {
+            case .notFound: (404, "not_found")
+            case .conflict: (409, "conflict")
+            case .tooMany: (429, "too_many")
+            default: (400, "invalid")
             }
         self.init(status: status, code: code, message: error.message, hint: error.hint)
     }

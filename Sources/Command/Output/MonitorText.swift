@@ -1,0 +1,52 @@
+import MartletBytes
+
+/// What monitors say, as a person reads it.
+enum MonitorText {
+    /// A window's measures, what lies beyond its bounds first, then by what matters most.
+    static func window(_ window: JSONValue, _ style: Style = .plain) -> String {
+        let rows = window["rows"]?.int64.map { NumberText.grouped($0) } ?? "0"
+        var lines = [
+            "\(AnswerText.cell(window["monitor"])) \(AnswerText.cell(window["part"])), \(AnswerText.cell(window["start"])) to \(AnswerText.cell(window["end"])): \(rows) predictions"
+        ]
+        let ranks = ["beyond": 0, "between": 1, "within": 2, "missing": 3]
+        let measures = (window["measures"]?.array ?? []).sorted { left, right in
+            let (a, b) = (ranks[left["level"]?.string ?? ""] ?? 4, ranks[right["level"]?.string ?? ""] ?? 4)
+            if a != b { return a < b }
+            return (left["effect"]?.double ?? -1, left["value"]?.double ?? -1) > (right["effect"]?.double ?? -1, right["value"]?.double ?? -1)
+        }
+        for measure in measures {
+            let name = [measure["kind"]?.string, measure["subject"]?.string].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+            let value = measure["value"]?.double.map(AnswerText.number) ?? "too little was seen"
+            let interval = measure["low"]?.double.flatMap { low in measure["high"]?.double.map { " (\(AnswerText.number(low)) to \(AnswerText.number($0)))" } } ?? ""
+            let bound = "\(measure["upper"]?.bool == true ? "at most" : "at least") \(AnswerText.cell(measure["raise"]))"
+            let effect = measure["effect"]?.double.map { ", effect \(AnswerText.number($0))" } ?? ""
+            let state = measure["level"]?.string == "beyond" ? style.bad("beyond") : measure["level"]?.string ?? ""
+            lines.append("  \(state)  \(name): \(value)\(interval), \(bound)\(effect)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    static func alarms(_ answer: JSONValue, _ style: Style = .plain) -> String {
+        var lines: [String] = []
+        for alarm in answer["alarms"]?.array ?? [] {
+            let phase = alarm["phase"]?.string ?? ""
+            let labels = (alarm["labels"]?.object?.members ?? []).map { " \($0.key)=\(AnswerText.cell($0.value))" }.joined()
+            var line = "\(AnswerText.cell(alarm["alarm"]))  \(phase == "firing" ? style.bad(phase) : phase)  \(AnswerText.cell(alarm["name"]))\(labels)"
+            if let started = alarm["started"]?.string { line += " since \(started)" }
+            if let person = alarm["acknowledged_by"]?.string { line += ", looked after by \(person)" }
+            lines.append(line)
+            lines.append("    \(AnswerText.cell(alarm["summary"]))")
+        }
+        if lines.isEmpty { lines.append("no alarm") }
+        for silence in answer["silences"]?.array ?? [] { lines.append("silence \(AnswerText.cell(silence["id"])) until \(AnswerText.cell(silence["end"]))") }
+        for order in answer["orders"]?.array ?? [] {
+            lines.append("reaction \(AnswerText.cell(order["key"])) \(order["waiting"]?.bool == true ? "waits for an answer" : "is under way")")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    static func event(_ event: JSONValue) -> String {
+        let about = event["alarm"]?["rule"]?.string ?? event["order"]?["action"]?.string ?? event["notification"]?["receiver"]?.string ?? ""
+        return "\(AnswerText.cell(event["at"]))  \(AnswerText.cell(event["event"]))  \(about)"
+    }
+}

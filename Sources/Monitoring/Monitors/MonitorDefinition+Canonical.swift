@@ -1,0 +1,70 @@
+public import MartletDefinitions
+
+extension MonitorDefinition {
+    public var canonical: CanonicalValue {
+        .map([
+            "endpoint": .text(endpoint), "window": .span(window), "lateness": .span(lateness), "reference": canonical(reference),
+            "minimum_rows": .integer(Int64(minimumRows)),
+            "drift": drift.map {
+                .map([
+                    "features": $0.features.map { .texts($0) } ?? .none, "predictions": .bool($0.predictions), "distance": .text($0.distance.rawValue),
+                    "bounds": canonical($0.bounds),
+                ])
+            } ?? .none,
+            "quality": .map([
+                "missing": .optional(quality.missing), "unseen": .optional(quality.unseen), "volume": .optional(quality.volume),
+                "freshness": .optional(quality.freshness),
+            ]),
+            "performance": .list(performance.map(canonical)), "estimated": .list(estimated.map(canonical)),
+            "bias": .list(
+                bias.map {
+                    .map([
+                        "by": .text($0.field), "rate": .text($0.rate.rawValue), "threshold": .number($0.threshold), "bounds": canonical($0.bounds),
+                    ])
+                }),
+            "errors": errors.map(canonical) ?? .none, "latency": latency.map(canonical) ?? .none, "skew": .integer(Int64(skewSample)),
+            "alarms": .map([
+                "for": .text(text(alarms.hold)), "clear_after": .text(text(alarms.clearAfter)), "severity": .text(alarms.severity.rawValue),
+                "repeat": .span(alarms.repeatInterval), "cool_down": .span(alarms.coolDown),
+            ]),
+            "on_alarm": .list(reactions.map(canonical)), "matures": .span(matures),
+        ])
+    }
+
+    private func canonical(_ reference: Reference) -> CanonicalValue {
+        switch reference {
+        case .training: .text("training")
+        case .windows(let count, let every): .map(["windows": .integer(Int64(count)), "every": .span(every)])
+        }
+    }
+
+    private func canonical(_ bounds: Bounds) -> CanonicalValue {
+        .map(["raise": .number(bounds.raise), "clear": .number(bounds.clear), "upper": .bool(bounds.isUpper)])
+    }
+
+    private func canonical(_ performance: Performance) -> CanonicalValue {
+        .map([
+            "metric": .text(performance.metric.rawValue), "threshold": .number(performance.threshold), "bounds": canonical(performance.bounds),
+        ])
+    }
+
+    private func canonical(_ reaction: AlarmReaction) -> CanonicalValue {
+        let way: (String, CanonicalValue) =
+            switch reaction.way {
+            case .pipeline(let name): ("pipeline", .text(name))
+            case .rollback: ("rollback", .bool(true))
+            case .webhook(let address): ("webhook", .text("\(address)"))
+            }
+        return .map([
+            way, ("on", .texts(reaction.measures)), ("cool_down", .span(reaction.coolDown)), ("budget", .integer(Int64(reaction.budget.count))),
+            ("approval", .bool(reaction.needsApproval)),
+        ])
+    }
+
+    private func text(_ hold: AlarmRule.Hold) -> String {
+        switch hold {
+        case .readings(let count): "\(count)"
+        case .span(let span): "\(span)"
+        }
+    }
+}

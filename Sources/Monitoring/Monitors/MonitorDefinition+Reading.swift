@@ -1,0 +1,124 @@
+public import MartletDefinitions
+internal import MartletFrames
+
+extension MonitorDefinition {
+    /// The kind `monitor` with its keys.
+    public static let kind = DefinitionKind(
+        name: "monitor", folder: "monitors",
+        summary: "A monitor watches what an endpoint is asked and what it answers, and raises alarms.",
+        example: """
+            monitor: returns
+            endpoint: returns
+            drift: { features: all, predictions: true }
+            """,
+        tables: [
+            keys, windowsKeys, driftKeys, qualityKeys, performanceKeys, estimatedKeys, biasKeys, alarmKeys, reactionKeys,
+        ])
+
+    static let keys = KeyTable(
+        "a monitor",
+        keys: [
+            .required("monitor", "name", "Its name."),
+            .required("endpoint", "name of an endpoint", "Whose predictions are watched."),
+            .optional("window", "span", standard: "`1d`", "Predictions are measured in windows of this length by their time; windows begin at multiples of it since 1970."),
+            .optional("lateness", "span", standard: "`10m`", "How long after a window's end predictions of it are waited for; what comes later is counted and not measured."),
+            .optional(
+                "reference", "`training` or a map", standard: "`training`",
+                "What inputs and outputs are held against: what the version that answers was trained on, or windows of the past."),
+            .optional("minimum_rows", "whole number", standard: "`200`", "Predictions of a window below which nothing is concluded from it."),
+            .optional("drift", "map", "How far features and outputs may move."),
+            .optional("quality", "map", "What may be wrong with what is asked."),
+            .optional("performance", "map or list of maps", "How good predictions must be, once their outcomes are known."),
+            .optional("estimated", "map or list of maps", "The same, estimated at once from the outputs of a binary model, without outcomes."),
+            .optional("bias", "map or list of maps", "How far apart decisions for groups may be."),
+            .optional("errors", "share", "How many of a window's predictions the fallback may answer."),
+            .optional("latency", "span", "What 99 of 100 predictions may take at most."),
+            .optional("skew", "whole number", standard: "`0`", "How many predictions of a window are computed again as of their time and compared bit by bit; one difference is an alarm."),
+            .optional("alarms", "map", "How its alarms behave."),
+            .optional("on_alarm", "list of maps", standard: "alarms are shown and kept", "What is done when one of its alarms fires."),
+            .optional("doc", "text", "What it is, for people. No part of its version."),
+        ])
+
+    static let windowsKeys = KeyTable(
+        "the reference of a monitor",
+        keys: [
+            .required("windows", "whole number", "So many windows of the past, taken together; at most 60."),
+            .optional("every", "span", standard: "the window's length", "How far they lie apart: with `7d` a Monday is held against Mondays."),
+        ])
+
+    static let driftKeys = KeyTable(
+        "the drift of a monitor",
+        keys: [
+            .optional("features", "`all`, `none` or list of names", standard: "`all`", "Which features of the model."),
+            .optional("predictions", "true or false", standard: "`true`", "Whether the outputs too."),
+            .optional(
+                "distance", Distance.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), standard: "`psi`",
+                """
+                `psi`: population stability index over ten bins of equal shares of the reference. `ks`: Kolmogorov–Smirnov's statistic (numbers). `chi_squared`: the \
+                chance (p) of the counts if nothing moved; less is worse. `jensen_shannon`: base 2, a distance from 0 to 1. `wasserstein`: in standard deviations of the \
+                reference (numbers). Categories have `psi` where a distance is of numbers.
+                """),
+            .optional("raise", "number", standard: "`0.2` (psi), `0.1` (ks, jensen_shannon, wasserstein), `0.001` (chi_squared)", "Beyond it is drift."),
+            .optional("clear", "number", standard: "`raise`, or half of it", "Within it the alarm ends."),
+        ])
+
+    static let qualityKeys = KeyTable(
+        "the quality of a monitor",
+        keys: [
+            .optional("missing", "share", "How many points more of a feature may be missing than in the reference."),
+            .optional("unseen", "share", "How much of a feature may lie outside of the reference's range, or in categories that it lacks."),
+            .optional("volume", "share", "How much the number of predictions may differ from the mean of the last seven windows."),
+            .optional("freshness", "span", "How long no prediction at all may come."),
+        ])
+
+    static let performanceKeys = KeyTable(
+        "the performance of a monitor",
+        "A window is measured once all its outcomes must have come: its end and the label's `known_after` later. The share of predictions with an outcome is shown beside.",
+        keys: [
+            .required("metric", MonitoredMetric.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), "What is measured."),
+            .optional("at_least", "number", "The bound, of a metric of which more is better."),
+            .optional("at_most", "number", "The bound, of a metric of which less is better."),
+            .optional("clear", "number", standard: "the bound", "Within it the alarm ends."),
+            .optional("threshold", "number", standard: "`0.5`", "An output of at least this is a positive decision; for accuracy, precision, recall and f1."),
+        ])
+
+    static let estimatedKeys = KeyTable(
+        "the estimated performance of a monitor",
+        "Outputs are calibrated on the test rows of the version that answers; then their own uncertainty says how often they are right (CBPE). It sees a change of inputs, not a change of what they mean.",
+        keys: performanceKeys.keys)
+
+    static let biasKeys = KeyTable(
+        "the bias of a monitor",
+        keys: [
+            .required("by", "field", "The input whose values are the groups; the first 20 values of a window are watched."),
+            .optional(
+                "rate", Bias.Rate.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), standard: "`selection_rate`",
+                "Whose greatest difference between two groups is measured. The other two than `selection_rate` wait for outcomes."),
+            .required("gap", "share", "The greatest difference."),
+            .optional("clear", "share", standard: "`gap`", "Within it the alarm ends."),
+            .optional("threshold", "number", standard: "`0.5`", "An output of at least this is a positive decision."),
+        ])
+
+    static let alarmKeys = KeyTable(
+        "the alarms of a monitor",
+        keys: [
+            .optional("for", "whole number or span", standard: "`1`", "So many windows in a row, or for so long, a measure lies beyond its bound before the alarm fires."),
+            .optional("clear_after", "whole number or span", standard: "`1`", "So long it lies within before the alarm ends."),
+            .optional("severity", AlarmSeverity.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), standard: "`warning`", "How much it matters."),
+            .optional("repeat", "span", standard: "`4h`", "After how long it is told again while it fires and nobody has acknowledged it."),
+            .optional("cool_down", "span", standard: "`0s`", "For how long after its end it does not fire again."),
+        ])
+
+    static let reactionKeys = KeyTable(
+        "a reaction to alarms",
+        "Exactly one of `pipeline`, `rollback` and `webhook`.",
+        keys: [
+            .optional("pipeline", "name of a pipeline", "Runs it, with the rights of whoever applied the project."),
+            .optional("rollback", "`true`", "Restores the release before the version that answers came to answer; not while one is being tried."),
+            .optional("webhook", "address", "Posts Alertmanager's body to it."),
+            .optional("on", "list of measures", standard: "all", "Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`."),
+            .optional("cool_down", "span", standard: "`1d`", "For how long after it was done it is not done again."),
+            .optional("budget", "whole number", standard: "`3`", "How often at most in seven days."),
+            .optional("approval", "`required` or `none`", standard: "`none`", "Whether a person must say yes first."),
+        ])
+}

@@ -1,0 +1,182 @@
+public import MartletDefinitions
+public import MartletFrames
+public import MartletWorld
+
+/// What is watched of an endpoint's predictions: a checked monitor.
+///
+/// Predictions are parted by their time into windows of equal length. When a window has closed it is measured once, and each
+/// measure is held against its bounds; what lies beyond raises an alarm.
+public struct MonitorDefinition: Definition {
+    /// What the inputs of a window are compared with.
+    public enum Reference: Hashable, Sendable {
+        /// What the version that answered was trained on.
+        case training
+        /// Windows of the past, together: so many, the last one `every` before, the one before that twice as long, …
+        ///
+        /// With `every: 7d` a Monday is compared with Mondays.
+        case windows(Int, every: Timestamp.Span)
+    }
+
+    public enum Distance: String, Hashable, Sendable, CaseIterable {
+        case psi
+        case ks
+        case chiSquared = "chi_squared"
+        case jensenShannon = "jensen_shannon"
+        /// In standard deviations of the reference.
+        case wasserstein
+    }
+
+    /// Where a measure raises an alarm, and where the alarm ends.
+    public struct Bounds: Hashable, Sendable {
+        public var raise: Double
+        public var clear: Double
+        /// Whether more is worse; else less is.
+        public var isUpper: Bool
+
+        public init(raise: Double, clear: Double, isUpper: Bool = true) {
+            self.raise = raise
+            self.clear = clear
+            self.isUpper = isUpper
+        }
+
+        /// The level of a value; missing for none.
+        public func level(of value: Double?) -> AlarmReading.Level {
+            guard let value else { return .missing }
+            if isUpper { return value > raise ? .beyond : value <= clear ? .within : .between }
+            return value < raise ? .beyond : value >= clear ? .within : .between
+        }
+    }
+
+    public struct Drift: Hashable, Sendable {
+        /// Names of features; nil for all.
+        public var features: [String]?
+        public var predictions: Bool
+        public var distance: Distance
+        public var bounds: Bounds
+    }
+
+    /// Bounds of what goes into a model, each nil where it is not watched.
+    public struct Quality: Hashable, Sendable {
+        /// How many points more of a feature may be missing than in the reference.
+        public var missing: Double?
+        /// How much of a feature may lie outside of the reference's range, or in categories that it lacks.
+        public var unseen: Double?
+        /// How much a window's number of predictions may differ from the mean of the windows before, as a share of it.
+        public var volume: Double?
+        /// How long there may be no prediction at all.
+        public var freshness: Timestamp.Span?
+    }
+
+    public struct Performance: Hashable, Sendable {
+        public var metric: MonitoredMetric
+        /// For metrics of decisions: an output of at least this is a positive one.
+        public var threshold: Double
+        public var bounds: Bounds
+    }
+
+    public struct Bias: Hashable, Sendable {
+        /// The input whose values are the groups.
+        public var field: String
+        public var rate: Rate
+        public var threshold: Double
+        public var bounds: Bounds
+
+        public enum Rate: String, Hashable, Sendable, CaseIterable {
+            /// The share of positive decisions.
+            case selection = "selection_rate"
+            /// Of those whose outcome is true, the share of positive decisions; only with outcomes.
+            case truePositive = "true_positive_rate"
+            /// Of those whose outcome is false, the same.
+            case falsePositive = "false_positive_rate"
+
+            public var needsOutcomes: Bool { self != .selection }
+        }
+    }
+
+    public let name: String
+    public let place: SourcePlace
+    public let endpoint: String
+    /// Windows begin at multiples of it since 1970.
+    public let window: Timestamp.Span
+    /// How long after a window's end predictions of it are waited for.
+    public let lateness: Timestamp.Span
+    public let reference: Reference
+    /// Predictions of a window below which it is not judged.
+    public let minimumRows: Int
+    public let drift: Drift?
+    public let quality: Quality
+    public let performance: [Performance]
+    /// The same, estimated without outcomes.
+    public let estimated: [Performance]
+    public let bias: [Bias]
+    /// The share of predictions that the fallback answered.
+    public let errors: Bounds?
+    /// Microseconds that 99 of 100 predictions took at most.
+    public let latency: Bounds?
+    /// How many predictions of a window are computed again and compared bit by bit; 0 for none.
+    public let skewSample: Int
+    public let alarms: AlarmDefaults
+    public let reactions: [AlarmReaction]
+    /// How long after its time a prediction's outcome is known.
+    public let matures: Timestamp.Span
+    /// For people; empty if there is none.
+    public let doc: String
+}
+
+/// How the alarms of a monitor behave.
+public struct AlarmDefaults: Hashable, Sendable {
+    public var hold: AlarmRule.Hold = .readings(1)
+    public var clearAfter: AlarmRule.Hold = .readings(1)
+    public var severity: AlarmSeverity = .warning
+    public var repeatInterval: Timestamp.Span = .hours(4)
+    public var coolDown: Timestamp.Span = .zero
+
+    public init() {}
+}
+
+/// A metric of performance that a monitor knows.
+public enum MonitoredMetric: String, Hashable, Sendable, CaseIterable {
+    case averagePrecision = "average_precision"
+    case rocAUC = "roc_auc"
+    case logLoss = "log_loss"
+    case brierScore = "brier"
+    case accuracy, precision, recall, f1
+    case rmse, mae
+
+    public var isHigherBetter: Bool {
+        switch self {
+        case .logLoss, .brierScore, .rmse, .mae: false
+        default: true
+        }
+    }
+
+    /// Of numbers and not of probabilities.
+    public var isOfNumbers: Bool { self == .rmse || self == .mae }
+
+    /// Whether it can be told from the scores alone, if they are calibrated.
+    public var canBeEstimated: Bool {
+        switch self {
+        case .averagePrecision, .rocAUC, .accuracy, .precision, .recall, .f1: true
+        default: false
+        }
+    }
+}
+
+/// What is done when an alarm of a monitor fires.
+public struct AlarmReaction: Hashable, Sendable {
+    public enum Way: Hashable, Sendable {
+        /// Runs a pipeline, with the rights of whoever applied the monitor.
+        case pipeline(String)
+        /// Goes back to the release before the champion came to answer.
+        case rollback
+        /// Posts Alertmanager's body.
+        case webhook(WebAddress)
+    }
+
+    public var way: Way
+    /// For these measures only; empty for all.
+    public var measures: [String]
+    public var coolDown: Timestamp.Span
+    public var budget: AlarmAction.Budget
+    public var needsApproval: Bool
+}

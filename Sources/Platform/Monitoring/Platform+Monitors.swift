@@ -1,0 +1,286 @@
+import MartletBytes
+import MartletDefinitions
+import MartletExpressions
+import MartletFeatureStore
+import MartletFrames
+import MartletIngestion
+import MartletModels
+import MartletMonitoring
+import MartletPlan
+import MartletRegistry
+import MartletServing
+import MartletStatistics
+import MartletStorage
+import MartletTraining
+import MartletWorld
+
+extension Platform {
+    /// Reads what was predicted since the last time, measures the windows that have closed, and does what their alarms ask for. Called
+    /// about once a second; a bounded number of predictions at a time.
+    public func checkMonitors() async throws {
+        try await monitorDesk.reading.hold { () async throws in
+            let monitors = inForce.project?.monitors ?? []
+            monitorDesk.keep(Set(monitors.map(\.name)))
+            for monitor in monitors {
+                guard let endpoint = inForce.endpoints[monitor.endpoint], endpoint.model != nil else { continue }
+                var fold = try self.fold(monitor, endpoint)
+                let isCurrent = try await readRequests(&fold, endpoint)
+                if isCurrent { try await closeRequests(&fold, endpoint) }
+                monitorDesk[monitor.name] = fold
+                if !monitor.performance.isEmpty || monitor.bias.contains(where: \.rate.needsOutcomes) {
+                    if try await readOutcomes(&fold, endpoint) { try closeOutcomes(&fold) }
+                    monitorDesk[monitor.name] = fold
+                }
+                try checkFreshness(fold)
+            }
+        }
+        if alarms.isDue(at: world.clock.now()) { try alarms.turn() }
+        await carryOutAlarmEffects()
+    }
+
+    /// The fold of a monitor as it is defined now; begun anew from the log where the definition or the model's features are others.
+    private func fold(_ monitor: MonitorDefinition, _ endpoint: EndpointRuntime) throws -> MonitorFold {
+        let columns = WatchedColumns(of: endpoint)
+        if let fold = monitorDesk[monitor.name], fold.definition.canonical == monitor.canonical, fold.columns == columns { return fold }
+        func begin(_ part: MeasuredWindow.Part) throws -> MonitorProgress {
+            if let stored = try database.read({ try MonitorTables().progress(of: monitor.name, part, $0) }) { return stored }
+            // Of the past before it was applied nothing is measured.
+            let length = monitor.window.microseconds
+            let now = world.clock.now().microseconds
+            let progress = MonitorProgress(position: log.end, closedThrough: Timestamp(microseconds: now - now % length))
+            try database.write { try MonitorTables().set(progress, of: monitor.name, part, $0) }
+            return progress
+        }
+        return MonitorFold(definition: monitor, columns: columns, requests: try begin(.requests), outcomes: try begin(.outcomes))
+    }
+
+    // MARK: - Requests
+
+    /// - Returns: whether everything durable was read.
+    private func readRequests(_ fold: inout MonitorFold, _ endpoint: EndpointRuntime) async throws -> Bool {
+        var left = limits.monitoredRows
+        while left > 0 {
+            let page = try await log.read(
+                from: fold.requests.position, streams: [PredictionRecord.stream(of: fold.definition.endpoint)], maxRows: min(left, 8_192), maxBytes: 16 << 20)
+            for batch in page.batches where batch.kind == .prediction {
+                left -= batch.rows.rowCount
+                let predictions = StoredPredictions(batch)
+                for (start, rows) in predictions.rows(byWindowOf: fold) {
+                    if let last = rows.map({ batch.eventTimes[$0] }).max() {
+                        fold.newest = max(fold.newest ?? Timestamp(microseconds: last), Timestamp(microseconds: last))
+                    }
+                    guard start >= fold.requests.closedThrough.microseconds else {
+                        fold.requests.late += Int64(rows.count)
+                        continue
+                    }
+                    var window =
+                        fold.open[start]
+                        ?? MonitorWindow(
+                            fold.definition, start: Timestamp(microseconds: start), types: fold.columns.types,
+                            calibration: endpoint.model?.profile?.calibration)
+                    fold.open[start] = nil
+                    window.add(predictions.monitored(rows, fold))
+                    fold.open[start] = window
+                    if fold.firstPositions[start] == nil, let first = rows.first { fold.firstPositions[start] = batch.positions[first] }
+                }
+            }
+            let isAtEnd = page.next == fold.requests.position || page.next >= page.end
+            fold.requests.position = page.next
+            if isAtEnd { return true }
+        }
+        return false
+    }
+
+    /// Measures the windows that have closed, each in one commit with its alarms.
+    private func closeRequests(_ fold: inout MonitorFold, _ endpoint: EndpointRuntime) async throws {
+        let monitor = fold.definition
+        let length = monitor.window
+        var start = fold.requests.closedThrough
+        // After a long sleep the empty windows of long ago are passed over.
+        let oldest = Timestamp(microseconds: fold.start(of: world.clock.now().microseconds)) - Timestamp.Span(microseconds: length.microseconds * Self.windowsOfTurn)
+        if start < oldest, fold.open.keys.min().map({ $0 >= oldest.microseconds }) ?? true { start = oldest }
+        while start + length + monitor.lateness <= world.clock.now() {
+            let window =
+                fold.open[start.microseconds]
+                ?? MonitorWindow(monitor, start: start, types: fold.columns.types, calibration: nil)
+            let reference = try self.reference(for: window, fold, endpoint)
+            let differing = try await recompute(window, endpoint)
+            let measures = window.measures(monitor, fold.columns.names, against: reference, differing: differing)
+            fold.open[start.microseconds] = nil
+            fold.firstPositions[start.microseconds] = nil
+            let next = start + length
+            var stored = MonitorProgress(position: fold.firstPositions.values.min() ?? fold.requests.position, closedThrough: next, late: fold.requests.late)
+            fold.requests.closedThrough = next
+            stored.late = fold.requests.late
+            try close(
+                MeasuredWindow(
+                    monitor: monitor.name, part: .requests, start: start, end: next, measured: world.clock.now(), rows: window.rows,
+                    measures: measures), stored, monitor, profiles: encoded(window, fold))
+            start = next
+        }
+    }
+
+    private static let windowsOfTurn: Int64 = 400
+
+    /// A window's profiles as they are kept, where later windows are held against them.
+    private func encoded(_ window: MonitorWindow, _ fold: MonitorFold) -> [UInt8]? {
+        guard case .windows = fold.definition.reference else { return nil }
+        let features = zip(fold.columns.names, window.features).map { TrainingProfile.Feature(name: $0, profile: $1, importance: 0) }
+        return TrainingProfile(features: features, output: window.output, calibration: nil).encoded()
+    }
+
+    private func close(
+        _ window: MeasuredWindow, _ progress: MonitorProgress, _ monitor: MonitorDefinition, profiles: [UInt8]?
+    ) throws {
+        let tables = MonitorTables()
+        try alarms.turn(alongside: { transaction in
+            try tables.add(window, transaction)
+            if let profiles { try tables.setProfiles(profiles, of: monitor.name, start: window.start, transaction) }
+            try tables.set(progress, of: monitor.name, window.part, transaction)
+        }) { machine, now, turn in
+            machine.feed(window.measures.map { monitor.reading($0, from: window.start, to: window.end) }, at: now, &turn)
+        }
+    }
+
+    /// What a window is held against.
+    private func reference(for window: MonitorWindow, _ fold: MonitorFold, _ endpoint: EndpointRuntime) throws -> MonitorReference {
+        let monitor = fold.definition
+        let training = endpoint.model?.profile
+        let importance = fold.columns.names.map { training?[$0]?.importance ?? 0 }
+        let volumes = try database.read { reader in
+            try MonitorTables().windows(of: monitor.name, part: .requests, from: nil, to: window.start, limit: 7, reader).map(\.rows)
+        }
+        switch monitor.reference {
+        case .training:
+            return MonitorReference(
+                features: fold.columns.names.map { training?[$0]?.profile }, output: training?.output, importance: importance, volumes: volumes)
+        case .windows(let count, let every):
+            var merged = MonitorReference(features: fold.columns.names.map { _ in nil }, output: nil, importance: importance, volumes: volumes)
+            for number in 1...Int64(count) {
+                let start = window.start - Timestamp.Span(microseconds: every.microseconds * number)
+                guard let bytes = try database.read({ try MonitorTables().profiles(of: monitor.name, start: start, $0) }),
+                    let past = try? TrainingProfile(encoded: bytes)
+                else { continue }
+                for (index, name) in fold.columns.names.enumerated() { merged.features[index].merge(past[name]?.profile) }
+                merged.output.merge(past.output)
+            }
+            return merged
+        }
+    }
+
+    // MARK: - Skew
+
+    /// Computes a window's sample again, each as of its time and cut.
+    private func recompute(_ window: MonitorWindow, _ endpoint: EndpointRuntime) async throws -> (checked: Int, count: Int)? {
+        guard !window.sample.isEmpty else { return nil }
+        try await features.catchUp()
+        var checked = 0
+        var differing = 0
+        for state in try await log.current(of: window.sample) {
+            guard let state, let row = try await log.row(at: state.position), let record = PredictionRecord(row.rows), !record.isDegraded,
+                let model = endpoint.model(version: record.version)
+            else { continue }
+            do {
+                let keys = model.stream.fingerprints.keys(of: record.inputs)
+                let result = try features.compute(model.recipe, record.inputs, at: [record.time], ownKeys: keys, cut: record.cut, asKnown: false)
+                let outputs = try model.score(result.features).outputs
+                checked += 1
+                let isEqual = outputs.map(\.bitPattern) == record.outputs.map(\.bitPattern)
+                    && zip(record.features.schema.fields, record.features.columns).allSatisfy { field, stored in
+                        result.features[field.name].map { $0.isIdentical(to: stored) } ?? false
+                    }
+                if !isEqual { differing += 1 }
+            } catch let error as FeatureStoreError where error.code == .viewNotFolded { continue }
+        }
+        return (checked, differing)
+    }
+
+    // MARK: - Outcomes
+
+    /// - Returns: whether everything was read whose outcome must have come.
+    private func readOutcomes(_ fold: inout MonitorFold, _ endpoint: EndpointRuntime) async throws -> Bool {
+        let horizon = world.clock.now() - fold.definition.matures
+        var left = limits.monitoredRows
+        while left > 0 {
+            let page = try await log.read(
+                from: fold.outcomes.position, streams: [PredictionRecord.stream(of: fold.definition.endpoint)], maxRows: min(left, 4_096), maxBytes: 8 << 20)
+            for batch in page.batches where batch.kind == .prediction {
+                let mature = batch.eventTimes.firstIndex { $0 > horizon.microseconds } ?? batch.eventTimes.count
+                left -= mature
+                try await addOutcomes(StoredPredictions(batch), mature, &fold, endpoint)
+                guard mature == batch.rows.rowCount else {
+                    fold.outcomes.position = batch.positions[mature]
+                    return true
+                }
+            }
+            let isAtEnd = page.next == fold.outcomes.position || page.next >= page.end
+            fold.outcomes.position = page.next
+            if isAtEnd { return true }
+        }
+        return false
+    }
+
+    private func addOutcomes(_ predictions: StoredPredictions, _ count: Int, _ fold: inout MonitorFold, _ endpoint: EndpointRuntime) async throws {
+        guard let model = endpoint.model else { return }
+        for (start, all) in predictions.rows(byWindowOf: fold) {
+            let rows = all.filter { $0 < count && !predictions.isDegraded($0) }
+            guard !rows.isEmpty else { continue }
+            guard start >= fold.outcomes.closedThrough.microseconds else {
+                fold.outcomes.late += Int64(rows.count)
+                continue
+            }
+            var parts = [JoinedPredictions.Part(predictions.batch, (model.definition.name, rows))]
+            try await join(&parts)
+            guard let labels = parts[0].labels else { continue }
+            var window = fold.openOutcomes[start] ?? OutcomeWindow(fold.definition, start: Timestamp(microseconds: start))
+            window.add(outputs: predictions.outputs.gathering(rows), outcomes: rows.indices.map { labels[$0] }, groups: predictions.groups(rows, fold))
+            fold.openOutcomes[start] = window
+            if fold.firstOutcomePositions[start] == nil, let first = rows.first { fold.firstOutcomePositions[start] = predictions.batch.positions[first] }
+        }
+    }
+
+    private func closeOutcomes(_ fold: inout MonitorFold) throws {
+        let monitor = fold.definition
+        var start = fold.outcomes.closedThrough
+        while start + monitor.window + monitor.matures + monitor.lateness <= world.clock.now() {
+            let window = fold.openOutcomes[start.microseconds] ?? OutcomeWindow(monitor, start: start)
+            let measures = window.measures(monitor)
+            fold.openOutcomes[start.microseconds] = nil
+            fold.firstOutcomePositions[start.microseconds] = nil
+            let next = start + monitor.window
+            fold.outcomes.closedThrough = next
+            try close(
+                MeasuredWindow(
+                    monitor: monitor.name, part: .outcomes, start: start, end: next, measured: world.clock.now(), rows: window.rows,
+                    measures: measures),
+                MonitorProgress(
+                    position: fold.firstOutcomePositions.values.min() ?? fold.outcomes.position, closedThrough: next, late: fold.outcomes.late),
+                monitor, profiles: nil)
+            start = next
+        }
+    }
+
+    // MARK: - Freshness
+
+    /// Watches that predictions come at all; between windows too.
+    private func checkFreshness(_ fold: MonitorFold) throws {
+        guard let limit = fold.definition.quality.freshness, let newest = fold.newest else { return }
+        let now = world.clock.now()
+        let silence = Double(max(0, now.microseconds - newest.microseconds)) / 1e6
+        let bound = Double(limit.microseconds) / 1e6
+        let measure = MonitorMeasure(.freshness, value: silence, bounds: .init(raise: bound, clear: bound))
+        let isFiring = alarms.look { machine in
+            machine.alarms.contains { $0.identity.rule == fold.definition.rule(.freshness) && ($0.isFiring || $0.beyond != nil) }
+        }
+        // Stored only where something changes.
+        guard measure.level == .beyond || isFiring else { return }
+        try alarms.turn { machine, now, turn in machine.feed([fold.definition.reading(measure, from: newest, to: now)], at: now, &turn) }
+    }
+}
+
+extension ColumnProfile? {
+    fileprivate mutating func merge(_ other: ColumnProfile?) {
+        guard let other else { return }
+        if self == nil { self = other } else { self?.merge(other) }
+    }
+}

@@ -1,0 +1,111 @@
+import MartletAccess
+import MartletBytes
+import MartletFrames
+import MartletMonitoring
+import MartletPlatform
+import MartletRegistry
+import Testing
+
+@Suite("Monitors")
+struct MonitorTests {
+    private func files(_ monitor: String, pipeline: String? = nil) -> [String: String] {
+        var files = FraudProject.files
+        files["endpoints/fraud.yaml"] = "endpoint: fraud\nmodel: fraud@champion\nlimits: { rows: 10000 }\n"
+        files["monitors/fraud.yaml"] = "monitor: fraud\nendpoint: fraud\n" + monitor
+        if let pipeline { files["pipelines/retrain.yaml"] = pipeline }
+        return files
+    }
+
+    private func windows(_ fixture: PlatformFixture, _ part: String) throws -> [JSONValue] {
+        try fixture.platform.monitorWindows(
+            "fraud", part: part, from: nil, to: nil, limit: 1_000, scope: fixture.scope(.monitorsRead)
+        ).reversed()
+    }
+
+    private func measure(_ window: JSONValue, _ kind: String, _ subject: String = "") -> JSONValue? {
+        window["measures"]?.array?.first { $0["kind"]?.string == kind && $0["subject"]?.string == subject }
+    }
+
+    private func firing(_ fixture: PlatformFixture) throws -> [String] {
+        (try fixture.platform.alarmList(scope: fixture.scope(.monitorsRead))["alarms"]?.array ?? [])
+            .filter { $0["phase"]?.string == "firing" }.compactMap { $0["name"]?.string }
+    }
+
+    @Test("what stays as it was trained on is still; what moves is an alarm in the window in which it does, ranked by what it does to the model")
+    func drift() async throws {
+        var traffic = try await LiveTraffic(files("drift: { features: all, distance: ks, raise: 0.15 }\nalarms: { for: 1 }\n"), history: 60, days: 20)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 20)
+        _ = try await traffic.run(days: 6)
+        #expect(try windows(fixture, "requests").count >= 5)
+        #expect(try !firing(fixture).contains("fraud.drift"))
+        traffic.scale = 3
+        let began = traffic.clock.now()
+        #expect(try await traffic.run(days: 4) { _ in try firing(fixture).contains("fraud.drift") })
+        #expect(traffic.clock.now() <= began + .days(2))
+        let alarm = try #require(
+            try fixture.platform.alarmList(scope: fixture.scope(.monitorsRead))["alarms"]?.array?.first { $0["labels"]?["feature"]?.string == "request.amount" })
+        #expect(alarm["cause"]?["feature"]?.string == "request.amount")
+        let last = try #require(try windows(fixture, "requests").last)
+        let effects = (last["measures"]?.array ?? []).compactMap { $0["kind"] == "drift" ? $0["effect"]?.double : nil }
+        #expect(effects.contains { $0 > 0 })
+        try await fixture.platform.close()
+    }
+
+    @Test("predictions of a window are computed again and agree in every bit; performance is told once outcomes have come, with its coverage")
+    func performance() async throws {
+        var traffic = try await LiveTraffic(
+            files("skew: 20\nperformance: { metric: average_precision, at_least: 0.01 }\nminimum_rows: 50\n"), history: 60, days: 20)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 20)
+        _ = try await traffic.run(days: 12)
+        for window in try windows(fixture, "requests").dropFirst() {
+            #expect(measure(window, "skew")?["value"]?.double == 0)
+            #expect(measure(window, "skew")?["figures"]?["checked"]?.double == 20)
+        }
+        let judged = try windows(fixture, "outcomes")
+        #expect(judged.count >= 3)
+        let measured = try #require(judged.last.flatMap { measure($0, "performance", "average_precision") })
+        #expect(measured["value"]?.double ?? 0 > 0.01)
+        #expect(measured["low"]?.double ?? 1 < measured["high"]?.double ?? 0)
+        #expect(measured["figures"]?["coverage"]?.double ?? 0 > 0.99)
+        try await fixture.platform.close()
+    }
+
+    @Test("windows that were open at a restart are measured as if there had been none")
+    func restart() async throws {
+        func measured(restarting: Bool) async throws -> [JSONValue] {
+            var traffic = try await LiveTraffic(
+                files("drift: { distance: psi }\nperformance: { metric: roc_auc, at_least: 0.1 }\nminimum_rows: 50\n"), history: 40, days: 16)
+            let fixture = traffic.fixture
+            _ = try await traffic.train(rounds: 10)
+            _ = try await traffic.run(days: 9, step: .hours(5))
+            if restarting { try await fixture.restart() }
+            _ = try await traffic.run(days: 4, step: .hours(5))
+            let all = try windows(fixture, "requests") + windows(fixture, "outcomes")
+            try await fixture.platform.close()
+            return all
+        }
+        let without = try await measured(restarting: false)
+        #expect(without.count > 15)
+        #expect(try await measured(restarting: true) == without)
+    }
+
+    @Test("an alarm runs a pipeline once, with the rights of who applied the project, within its budget")
+    func reaction() async throws {
+        var traffic = try await LiveTraffic(
+            files(
+                "drift: { features: [request.amount], distance: ks, raise: 0.15 }\non_alarm: [{ pipeline: retrain, cool_down: 30d }]\n",
+                pipeline: "pipeline: retrain\ntasks: { note: { run: [touch, retrained] } }\n"), history: 60, days: 20)
+        let fixture = traffic.fixture
+        try await fixture.platform.startPipelines(schedules: false)
+        _ = try await traffic.train(rounds: 20)
+        _ = try await traffic.run(days: 2)
+        traffic.scale = 3
+        _ = try await traffic.run(days: 5)
+        let runs = try fixture.platform.pipelineRuns(scope: fixture.scope(.pipelinesRead, .pipeline))
+        #expect(runs.count == 1)
+        #expect(runs.first?["cause"]?.string == "alarm")
+        try await fixture.platform.close()
+    }
+}
