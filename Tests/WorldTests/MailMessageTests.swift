@@ -52,6 +52,10 @@ struct MailMessageTests {
             #expect(bytes.allSatisfy { $0 == 0x0D || $0 == 0x0A || (0x20...0x7E).contains($0) })
             let whole = String(decoding: bytes, as: UTF8.self)
             let lines = whole.components(separatedBy: "\r\n")
+            // Nor does it when a program has decoded it.
+            for word in whole.matches(of: #/=\?utf-8\?B\?([A-Za-z0-9+\/=]*)\?=/#) {
+                #expect(Data(base64Encoded: String(word.1))?.allSatisfy { $0 >= 0x20 && $0 != 0x7F } == true)
+            }
             #expect(lines.allSatisfy { $0.utf8.count <= 78 && !$0.contains("\r") && !$0.contains("\n") })
             #expect(lines.last == "")
             let head = lines.prefix { !$0.isEmpty }

@@ -55,7 +55,8 @@ public struct MailMessage: Hashable, Sendable {
             if thread != messageID { lines.append("References: \(thread)") }
         }
         let plain = subject.cutBytes(Self.subjectLimit)
-        let isPlain = !plain.hasPrefix(" ") && !plain.hasSuffix(" ") && plain.utf8.count <= 60 && plain.utf8.allSatisfy { (0x20...0x7E).contains($0) } && !plain.contains("=?")
+        let isASCII = plain.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        let isPlain = isASCII && plain.utf8.count <= 60 && !plain.hasPrefix(" ") && !plain.hasSuffix(" ") && !plain.contains("=?")
         lines.append("Subject: " + (isPlain ? plain : Self.encodedWords(plain, after: "Subject: ".utf8.count)))
         // RFC 3834: nobody's machine answers it.
         lines.append("Auto-Submitted: auto-generated")

@@ -35,7 +35,8 @@ public struct SMTPConversation: Sendable {
     public static let wordLimit = 300
 
     private enum Step: Hashable {
-        case idle, greeting, hello, plainHello, startTLS, securing, plain, loginStart, loginUser, loginPassword, from, recipient(Int), data, content, quit, ended
+        case idle, greeting, hello, plainHello, startTLS, securing, plain, loginStart, loginUser, loginPassword
+        case from, recipient(Int), data, content, quit, ended
     }
 
     private let message: MailMessage

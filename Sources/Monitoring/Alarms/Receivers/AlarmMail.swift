@@ -47,7 +47,8 @@ public struct AlarmMail: Sendable {
                 for figure in entry.cause.figures { lines.append("    \(Self.oneLine(figure.name)): \(figure.value)") }
                 for (name, text) in entry.annotations.sorted(by: { $0.key < $1.key }) { lines.append("    \(Self.oneLine(name)): \(Self.oneLine(text))") }
                 if let acknowledgement = entry.acknowledgement {
-                    lines.append("    \(Self.oneLine(acknowledgement.by)) looks after it" + (acknowledgement.note.isEmpty ? "" : ": \(Self.oneLine(acknowledgement.note))"))
+                    let note = acknowledgement.note.isEmpty ? "" : ": \(Self.oneLine(acknowledgement.note))"
+                    lines.append("    \(Self.oneLine(acknowledgement.by)) looks after it" + note)
                 }
                 lines.append("    \(externalURL)/alarms/\(entry.identity.fingerprint)")
             }
