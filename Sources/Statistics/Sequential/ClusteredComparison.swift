@@ -10,13 +10,19 @@ import MartletNumerics
 /// G/(G−1) · Σ (valueₘ − mean · countₘ)² ÷ (Σ decisions)². Units of a group are independent, so this estimates the variance over
 /// units without bias, if with no more than G degrees of freedom.
 ///
+/// *Standard error.* The greater of the two arms' variances of a decision stands for both: a small arm that has not yet seen a rare
+/// large value takes its spread from the other, where it would have far too narrow an interval by itself. (With own variances and a
+/// challenger of 10 %, money alarmed in 28 of 100 comparisons of equal arms.) Where the challenger really spreads less, the interval
+/// is wider than it need be.
+///
 /// *When it holds.* The interval is a ``ConfidenceSequence`` in the number of decisions. It is asymptotic: it needs sums that are
-/// near normal. So nothing is said before each arm has `minimumUnits` units, nor while a few groups make up an arm's variance:
-/// (Σ e²)² ÷ Σ e⁴ over the groups' residuals e, the number of groups that would have this spread if all were alike, must be at
-/// least `minimumSpread` in each arm (normal residuals have a third of the groups). For heavy tails that is what delays a verdict.
-/// The tests simulate 2,000 comparisons of equal arms each for rates of 2 %, lognormal values (σ = 2), money that is 0 in 98 of 100
-/// decisions, and units with many correlated decisions, at shares of 50 % and 10 %, looked at after every batch. Values whose
-/// variance is infinite are beyond it.
+/// near normal. So nothing is said before each arm has `minimumUnits` units, nor while very few groups make up the variance:
+/// (Σ e²)² ÷ Σ e⁴ over the residuals e of the wider arm's groups, the number of groups that would have this spread if all were
+/// alike, must be at least `minimumSpread` (normal residuals have a third of the groups). For heavy tails that delays a verdict.
+/// The tests simulate 2,000 comparisons of equal arms each, with 40 to 80 looks, at challenger's shares of 50 % and 10 %: for normal
+/// values at most 1.5 % ever alarm at α = 5 %, for rates of 2 %, lognormal values (σ = 2), money that is 0 in 96 of 100 decisions, and
+/// units with correlated decisions at most 0.3 %; for arms of equal means of which the challenger's losses are half as often and twice
+/// as large, 1.8 %. It is not shown for values whose variance is infinite, nor for a loss so rare that neither arm has seen it.
 ///
 /// Where units keep coming back, looks depend on each other more than in the theory, which makes false alarms rarer.
 ///
@@ -37,7 +43,7 @@ public struct ClusteredComparison: Sendable, Equatable {
         public var tuning: Double
         /// So many units of each arm come before anything is said.
         public var minimumUnits: Int
-        /// So many groups must carry each arm's variance.
+        /// So many groups must carry the wider arm's variance.
         public var minimumSpread: Double
 
         public init(groups: Int = 1_024, alpha: Double = 0.05, tuning: Double = 10_000, minimumUnits: Int = 200, minimumSpread: Double = 5) {

@@ -15,7 +15,8 @@ public struct ConfidenceSequence: Hashable, Sendable {
 
     /// - Parameters:
     ///   - alpha: between 0 and ½.
-    ///   - tuning: above 0; widths at 10 times more or less are some 20 % wider than they could be.
+    ///   - tuning: above 0. At a time ten times that the interval is 7 % wider than the narrowest for that time, at a tenth 27 %
+    ///     (α = 0.05).
     public init(alpha: Double = 0.05, tuning: Double) {
         precondition(alpha > 0 && alpha < 0.5 && tuning > 0 && tuning.isFinite, "an alpha between 0 and ½, a tuning above 0")
         (self.alpha, self.tuning) = (alpha, tuning)
