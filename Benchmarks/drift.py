@@ -60,19 +60,19 @@ def scipy(reference, current):
 
 def nannyml(reference, current):
     import pandas as pd
-    from nannyml.drift.univariate.methods import JensenShannonDistance, KolmogorovSmirnovStatistic
+    from nannyml.drift.univariate.methods import ContinuousJensenShannonDistance, KolmogorovSmirnovStatistic
     from nannyml.chunk import SizeBasedChunker
     from nannyml.thresholds import ConstantThreshold
     pairs = []
     for x, y in zip(reference, current):
         methods = []
-        for kind in (KolmogorovSmirnovStatistic, JensenShannonDistance):
+        for kind in (KolmogorovSmirnovStatistic, ContinuousJensenShannonDistance):
             method = kind(chunker=SizeBasedChunker(len(x)), threshold=ConstantThreshold(0, 0.1), computation_params=None)
             methods.append(method.fit(pd.Series(x)))
         pairs.append((methods, pd.Series(y)))
 
     def run():
-        return dict(ks=[[float(method.calculate(y)) for method in methods][0] for methods, y in pairs])
+        return dict(ks=[[float(method.calculate(y)) for method in methods][0] for methods, y in pairs], psi=[])
     return run
 
 

@@ -2,31 +2,24 @@
 ///
 /// The same numbers in the same order give the same bits on every machine; the error does not grow with the count.
 package struct CompensatedSum: Sendable {
-    private var sum = 0.0
-    private var compensation = 0.0
+    @usableFromInline var sum = 0.0
+    @usableFromInline var compensation = 0.0
 
-    package init() {}
+    @inlinable package init() {}
 
-    package mutating func add(_ number: Double) {
+    @inlinable package mutating func add(_ number: Double) {
         let total = sum + number
         compensation += abs(sum) >= abs(number) ? (sum - total) + number : (number - total) + sum
         sum = total
     }
 
-    package var value: Double {
+    @inlinable package var value: Double {
         // With an infinity or a NaN among the numbers the compensation is NaN, and the sum itself is right.
         compensation.isFinite ? sum + compensation : sum
     }
 
     /// The sum of `numbers`, first to last.
-    package static func of(_ numbers: some Sequence<Double>) -> Double {
-        var sum = CompensatedSum()
-        for number in numbers { sum.add(number) }
-        return sum.value
-    }
-
-    /// The same of an array: a concrete twin, since other modules would call the generic one unspecialized.
-    package static func of(_ numbers: [Double]) -> Double {
+    @inlinable package static func of(_ numbers: some Sequence<Double>) -> Double {
         var sum = CompensatedSum()
         for number in numbers { sum.add(number) }
         return sum.value

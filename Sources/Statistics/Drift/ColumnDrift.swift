@@ -74,7 +74,9 @@ extension ColumnDrift {
         var (i, j) = (0, 0)
         // Of both, the numbers up to and with the bucket at hand.
         var (atMost, currentAtMost) = (0, 0)
-        var (gap, gapAtMost) = (0, 0)
+        // Of 128 bits, since profiles may count more rows than two of whose products fit a word.
+        var (gap, gapAtMost) = (Int128(0), Int128(0))
+        func times(_ a: Int, _ b: Int) -> Int128 { Int128(a) * Int128(b) }
         var area = CompensatedSum(), error = CompensatedSum()
         var previousMiddle: Double?
         var edges: [Double] = []
@@ -95,9 +97,11 @@ extension ColumnDrift {
                 currentAtMost += right[j].count
                 j += 1
             }
-            gap = max(gap, abs(currentAtMost * n - atMost * m))
+            gap = max(gap, abs(times(currentAtMost, n) - times(atMost, m)))
             // Within, one side may have risen before the other.
-            if lower < upper { gapAtMost = max(gapAtMost, currentAtMost * n - before.0 * m, atMost * m - before.1 * n) }
+            if lower < upper {
+                gapAtMost = max(gapAtMost, times(currentAtMost, n) - times(before.0, m), times(atMost, m) - times(before.1, n))
+            }
 
             let middle = lower / 2 + upper / 2
             if let previousMiddle {

@@ -163,7 +163,7 @@ public struct DriftReference: Sendable {
             defer { before = end }
             return end - before
         }
-        let test = KolmogorovSmirnov(gap: gap, referenceCount: n, currentCount: m)
+        let test = KolmogorovSmirnov(gap: Int128(gap), referenceCount: n, currentCount: m)
         return CountDistances(reference: binCounts, current: current, smoothing: smoothing).map { distances in
             ColumnDrift(
                 referenceCount: n, currentCount: m, kolmogorovSmirnov: test, kolmogorovSmirnovAtMost: test.statistic, distances: distances,

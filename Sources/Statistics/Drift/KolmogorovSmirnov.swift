@@ -30,15 +30,15 @@ public struct KolmogorovSmirnov: Hashable, Sendable {
             while j < m, sortedCurrent[j] == number { j += 1 }
             gap = max(gap, abs(j * n - i * m))
         }
-        self.init(gap: gap, referenceCount: n, currentCount: m)
+        self.init(gap: Int128(gap), referenceCount: n, currentCount: m)
     }
 
     /// - Parameter gap: the greatest |F − G| times the product of the counts, a whole number.
-    init(gap: Int, referenceCount n: Int, currentCount m: Int) {
+    init(gap: Int128, referenceCount n: Int, currentCount m: Int) {
         statistic = Double(gap) / (Double(n) * Double(m))
         isExact = n <= Self.exactLimit / m
         if isExact {
-            pValue = Self.chance(ofGap: gap, n, m)
+            pValue = Self.chance(ofGap: Int(gap), n, m)
         } else {
             let (n, m) = (Double(n), Double(m))
             pValue = SpecialFunctions.kolmogorovAbove(statistic * (n * m / (n + m)).squareRoot())

@@ -111,6 +111,21 @@ struct DriftTests {
         #expect(ColumnDrift(reference: .categories(), current: .categories()) == nil && ColumnDrift(reference: .numbers(), current: .numbers()) == nil)
     }
 
+    @Test("profiles of more rows than whose products fit a word are compared")
+    func manyRows() throws {
+        var left = ColumnProfile.numbers(), right = ColumnProfile.numbers()
+        left.add([1, 2].span)
+        right.add([2, 3].span)
+        for _ in 0..<40 {
+            let (one, other) = (left, right)
+            left.merge(one)
+            right.merge(other)
+        }
+        let drift = try #require(ColumnDrift(reference: left, current: right))
+        #expect(drift.referenceCount == 1 << 41 && drift.kolmogorovSmirnov?.statistic == 0.5 && drift.wasserstein == 1)
+        #expect(try ColumnProfile(encoded: left.encoded()) == left)
+    }
+
     @Test("the chance of a distance is counted over all orders of two small samples")
     func chances() throws {
         // All orders of 5 and 4 numbers: C(9, 4) of them.
