@@ -162,9 +162,8 @@ let package = Package(
         .tests(
             "Platform",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Definitions", "Access", "Governance", "Ingestion", "Registry", "Pipelines",
-                "Platform", "Outbound", "OutboundTesting",
-                "Demo", "Plan", "PlatformTesting", "Simulation",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion", "Registry", "Serving",
+                "Monitoring", "Pipelines", "Platform", "Outbound", "OutboundTesting", "Demo", "Plan", "PlatformTesting", "Simulation",
             ], exclude: ["Golden"]),
         .tests("Outbound", on: ["Frames", "World", "Outbound", "OutboundTesting"]),
         // The built program from outside: killed while clients write, scanned for persons in every byte.

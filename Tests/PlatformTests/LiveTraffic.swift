@@ -15,6 +15,8 @@ struct LiveTraffic {
     private var next = 0
     private var nextOutcome = 0
     /// What was answered, by payment.
+    /// By how much amounts are multiplied from now on.
+    var scale = 1
     private(set) var answers: [(payment: TransactionGenerator.Transaction, answer: JSONValue)] = []
 
     /// - Parameters:
@@ -53,7 +55,9 @@ struct LiveTraffic {
             var bodies: [[UInt8]] = []
             let first = next
             while next < payments.count, payments[next].time <= now {
-                bodies.append(Array(payments[next].requestLine.utf8))
+                var payment = payments[next]
+                payment.cents *= scale
+                bodies.append(Array(payment.requestLine.utf8))
                 next += 1
             }
             for (index, result) in try await fixture.predict("fraud", together: bodies).enumerated() {
@@ -72,6 +76,7 @@ struct LiveTraffic {
                 }
             }
             try await fixture.platform.checkRollouts()
+            try await fixture.platform.checkMonitors()
             if try await isSo(fixture.platform) { return true }
         }
         return false

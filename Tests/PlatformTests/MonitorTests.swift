@@ -1,7 +1,7 @@
 import MartletAccess
 import MartletBytes
 import MartletFrames
-import MartletMonitoring
+import MartletPipelines
 import MartletPlatform
 import MartletRegistry
 import Testing
@@ -103,7 +103,7 @@ struct MonitorTests {
         _ = try await traffic.run(days: 2)
         traffic.scale = 3
         _ = try await traffic.run(days: 5)
-        let runs = try fixture.platform.pipelineRuns(scope: fixture.scope(.pipelinesRead, .pipeline))
+        let runs = try fixture.platform.pipelineRuns(RunFilter(), limit: 10, scope: fixture.scope(.pipelinesRead, .pipeline)).runs
         #expect(runs.count == 1)
         #expect(runs.first?["cause"]?.string == "alarm")
         try await fixture.platform.close()

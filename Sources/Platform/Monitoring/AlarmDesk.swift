@@ -36,8 +36,7 @@ final class AlarmDesk: Sendable {
     ///
     /// - Parameter alongside: what else is stored in that commit.
     func turn(
-        alongside: (any DatabaseTransaction) throws -> Void = { _ in },
-        _ body: (inout AlarmMachine, Timestamp, inout AlarmTurn) throws -> Void = { $0.tick(at: $1, &$2) }
+        alongside: (any DatabaseTransaction) throws -> Void, _ body: (inout AlarmMachine, Timestamp, inout AlarmTurn) throws -> Void
     ) throws {
         try state.withLock { state in
             let now = clock.now()
@@ -54,6 +53,11 @@ final class AlarmDesk: Sendable {
             state.records = isDue ? 0 : state.records + turn.records.count
             state.effects += turn.effects
         }
+    }
+
+    /// The same with nothing beside it.
+    func turn(_ body: (inout AlarmMachine, Timestamp, inout AlarmTurn) throws -> Void) throws {
+        try turn(alongside: { _ in }, body)
     }
 
     /// What is to be done, once.

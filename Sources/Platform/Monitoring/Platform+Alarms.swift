@@ -1,7 +1,7 @@
 public import MartletAccess
 public import MartletBytes
 import MartletDefinitions
-import MartletFrames
+public import MartletFrames
 import MartletGovernance
 public import MartletMonitoring
 import MartletPipelines
@@ -10,6 +10,7 @@ import MartletRegistry
 import MartletServing
 import MartletStorage
 import MartletWorld
+import Synchronization
 
 extension Platform {
     /// Says where people reach this server, for messages of alarms.

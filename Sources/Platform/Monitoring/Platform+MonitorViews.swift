@@ -1,6 +1,6 @@
 public import MartletAccess
 public import MartletBytes
-import MartletFrames
+public import MartletFrames
 import MartletMonitoring
 import MartletPlan
 import MartletStorage

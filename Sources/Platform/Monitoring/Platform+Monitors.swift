@@ -34,7 +34,7 @@ extension Platform {
                 try checkFreshness(fold)
             }
         }
-        if alarms.isDue(at: world.clock.now()) { try alarms.turn() }
+        if alarms.isDue(at: world.clock.now()) { try alarms.turn { $0.tick(at: $1, &$2) } }
         await carryOutAlarmEffects()
     }
 

@@ -1,3 +1,4 @@
+import MartletFeatureStore
 import MartletFrames
 import MartletIngestion
 import MartletModels

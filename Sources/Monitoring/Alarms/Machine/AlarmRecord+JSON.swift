@@ -427,7 +427,7 @@ extension AlarmGroup {
 }
 
 extension Silence {
-    var json: JSONValue {
+    package var json: JSONValue {
         [
             "id": .string(id), "matchers": .array(matchers.map { .string($0.description) }), "start": .time(start), "end": .time(end),
             "author": .string(author), "comment": .string(comment),
@@ -443,7 +443,7 @@ extension Silence {
 }
 
 extension AlarmOrder {
-    var json: JSONValue {
+    package var json: JSONValue {
         var object = JSONObject()
         object["key"] = .string(key)
         object["action"] = .string(action)
