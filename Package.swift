@@ -64,7 +64,7 @@ let package = Package(
             "FeatureStore", on: ["Bytes", "Frames", "Expressions", "Features", "World", "Definitions", "Storage", "Ingestion"]),
         .part("Registry", on: ["Bytes", "Frames", "Statistics", "Models", "Storage"], libraries: [crypto]),
         .part("Training", on: ["Frames", "Expressions", "Models", "Definitions", "Ingestion", "FeatureStore"]),
-        .part("Serving", on: ["Numerics", "Frames", "Expressions", "Statistics", "Definitions", "Storage", "Ingestion"]),
+        .part("Serving", on: ["Bytes", "Numerics", "Frames", "Expressions", "Statistics", "Definitions", "Storage", "Ingestion"]),
         .part("Monitoring", on: ["Bytes", "Frames", "Numerics", "Expressions", "Statistics", "World", "Definitions", "Storage"]),
         .part("Pipelines", on: ["Bytes", "Frames", "Expressions", "World", "Definitions", "Storage", "SQL", "Access"], libraries: [heap]),
 

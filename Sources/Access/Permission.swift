@@ -18,6 +18,12 @@ public enum Permission: String, CaseIterable, Sendable {
     case modelsPromote = "models.promote"
     case predict = "predict"
     case predictionsRead = "predictions.read"
+    /// Sees the decisions that people look at.
+    case reviewsRead = "reviews.read"
+    /// Judges them: a verdict is an outcome.
+    case reviewsAnswer = "reviews.answer"
+    /// Objects to a decision, so that a person judges it.
+    case reviewsContest = "reviews.contest"
     case definitionsRead = "definitions.read"
     case definitionsPlan = "definitions.plan"
     case definitionsApply = "definitions.apply"
@@ -54,9 +60,9 @@ extension Permission: Comparable {
 /// | role | may |
 /// | --- | --- |
 /// | viewer | see definitions, models, pipelines, monitors and how the server does |
-/// | scientist | what a viewer may, and read events and features, build datasets, train, predict, run pipelines |
-/// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, mend dead letters |
-/// | operator | what a viewer may, and promote, roll back, predict, run pipelines with their programs, secrets and requests, approve, answer alarms, read the audit log |
+/// | scientist | what a viewer may, and read events and features, build datasets, train, predict, see reviews, contest decisions, run pipelines |
+/// | engineer | what a scientist may, and change definitions, send, correct and retract events, send outcomes, judge reviews, mend dead letters |
+/// | operator | what a viewer may, and promote, roll back, predict, send outcomes, judge reviews, run pipelines with their programs, secrets and requests, approve, answer alarms, read the audit log |
 /// | admin | everything but read personal data |
 ///
 /// Who trains does not promote: neither scientist nor engineer has `models.promote`, and an operator cannot train.
@@ -77,14 +83,15 @@ public enum Role: String, CaseIterable, Sendable {
     private static let viewerPermissions: Set<Permission> = [.definitionsRead, .modelsRead, .pipelinesRead, .monitorsRead, .serverRead]
     private static let scientistPermissions = viewerPermissions.union([
         .eventsRead, .featuresRead, .datasetsBuild, .modelsTrain, .predict, .predictionsRead, .definitionsPlan,
-        .pipelinesRun,
+        .pipelinesRun, .reviewsRead, .reviewsContest,
     ])
     private static let engineerPermissions = scientistPermissions.union([
-        .eventsWrite, .eventsCorrect, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay,
+        .eventsWrite, .eventsCorrect, .outcomesWrite, .definitionsApply, .deadLettersRead, .deadLettersReplay, .reviewsAnswer,
     ])
     private static let operatorPermissions = viewerPermissions.union([
         .eventsRead, .outcomesWrite, .predict, .predictionsRead, .definitionsPlan, .modelsPromote, .deadLettersRead,
         .deadLettersReplay, .auditRead, .execute, .pipelinesRun, .pipelinesApprove, .alarmsAnswer, .secretsUse, .httpSend,
+        .reviewsRead, .reviewsAnswer, .reviewsContest,
     ])
     private static let adminPermissions = Set(Permission.allCases).subtracting([.eventsReadPersonal])
 }

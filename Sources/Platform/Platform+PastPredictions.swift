@@ -91,17 +91,17 @@ extension Platform {
         return record
     }
 
-    /// What became known of a prediction: its own outcome, or the late field of the event that it was made for.
-    func outcome(of record: PredictionRecord) async throws -> Value? {
-        if let outcome = record.outcome { return outcome }
-        guard let model = inForce.project?.model(record.model), let stream = inForce.streams[model.source],
-            model.label.references.count == 1
-        else { return nil }
-        let key = stream.fingerprints.keys(of: record.inputs)[0]
-        guard key != .none, let state = try await log.current(of: [key])[0], let row = try await log.row(at: state.position),
-            row.stream == stream.name, let value = row.rows[model.label.references[0]]?[0], value != .missing
-        else { return nil }
-        return value
+    /// What became known of a prediction, as the label of its model has it; of a model that is not in force, as it was told.
+    private func outcome(of record: PredictionRecord) async throws -> Value? {
+        guard let key = UUIDv7(record.id).map(PredictionRecord.key), let state = try await log.current(of: [key])[0],
+            let row = try await log.row(at: state.position)
+        else { return record.outcome }
+        var parts = [JoinedPredictions.Part(row, (record.model, [0]))]
+        // What was read may be the outcome's own record, which is to be found as such.
+        if row.kind != .prediction { parts[0].positions = [-1] }
+        try await join(&parts)
+        guard let label = parts[0].labels?[0] else { return record.outcome }
+        return label == .missing ? nil : label
     }
 
     func explanation(_ record: PredictionRecord, _ model: ServedModel?) throws -> JSONValue {

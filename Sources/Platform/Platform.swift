@@ -36,6 +36,11 @@ public final class Platform: Sendable {
         public var deadLettersPerFile = 100_000
         /// Outcomes looked up and stored at a time.
         public var outcomeItems = 5_000
+        /// Predictions that one page of coverage counts, and days that it tells.
+        public var feedbackRows = 200_000
+        public var feedbackDays = 4_000
+        /// Predictions that one round of upkeep looks at for reviews.
+        public var reviewRows = 50_000
         /// Bytes of a JSON array of events.
         public var jsonBytes = 64 << 20
         /// Rows of one answer.
@@ -77,6 +82,7 @@ public final class Platform: Sendable {
     public let audit: AuditLog
     let deadLetters: DeadLetterTable
     let secrets: SecretTable
+    let reviews: ReviewTable
     let releases = ReleaseTable()
     let versions = VersionTable()
     let rollouts = RolloutTable()
@@ -104,6 +110,8 @@ public final class Platform: Sendable {
     private let current: Mutex<InForce>
     /// Held while a release is made, so that one is made at a time.
     let releasing = AsyncLock()
+    /// Held while a verdict of a review is on its way into the log.
+    let reviewing = AsyncLock()
 
     /// What is in force now; requests that have begun go on with what they took.
     var inForce: InForce { current.withLock { $0 } }
@@ -135,7 +143,7 @@ public final class Platform: Sendable {
             }
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
-                + RolloutTable.migrations + MonitorTables.migrations,
+                + RolloutTable.migrations + MonitorTables.migrations + ReviewTable.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)
@@ -145,6 +153,8 @@ public final class Platform: Sendable {
             features: try FeatureStore(log: log, files: world.files, folder: .root / "features", limits: limits.features))
         try database.write { try platform.runs.failInterrupted(at: world.clock.now(), $0) }
         try await platform.loadCurrentRelease()
+        // What cannot be carried out now, such as on a full disk, upkeep tries again.
+        do { try await platform.finishReviews() } catch {}
         return platform
     }
 
@@ -168,6 +178,7 @@ public final class Platform: Sendable {
         audit = AuditLog(database: database, vault: vault, world: world)
         deadLetters = DeadLetterTable(vault: vault)
         secrets = SecretTable(vault: vault)
+        reviews = ReviewTable(vault: vault)
         lateRecords = LateRecords(limit: limits.lateRecords, boundMilliseconds: limits.lateMilliseconds)
         current = Mutex(.nothing)
     }
@@ -187,6 +198,7 @@ public final class Platform: Sendable {
         try await features.snapshotIfDue()
         try audit.recordCounts()
         try await removePastRuns()
+        try await fillReviews()
     }
 
     // MARK: - Looking up

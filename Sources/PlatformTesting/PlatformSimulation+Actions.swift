@@ -197,21 +197,36 @@ extension PlatformSimulation {
         guard found == expected else { throw failure("a replay of dead letters was answered \(found), not \(expected)") }
     }
 
+    /// Sends a few outcomes together, often several of one order.
     private func takeOutcome() async throws {
         let orders = model.events.values.filter { $0.row.stream == "orders" }.map(\.row.id).sorted()
         guard !orders.isEmpty else { return }
-        let id = orders[Int.random(in: 0..<orders.count, using: &random)]
-        let label = Bool.random(using: &random)
+        let items = (0..<Int.random(in: 1...5, using: &random)).map { _ in
+            (id: orders[Int.random(in: 0..<min(orders.count, 4), using: &random)], label: Bool.random(using: &random))
+        }
+        // Of each order one outcome is decided at a time, together with those of the others.
         var after = model
-        let isNew = after.label(id, label)
-        let answer = try await attempt("an outcome", [after]) {
+        var states: [PlatformModel] = []
+        var accepted: Int64 = 0
+        var left = items
+        while !left.isEmpty {
+            var seen: Set<String> = []
+            var rest: [(id: String, label: Bool)] = []
+            for item in left {
+                if seen.insert(item.id).inserted { accepted += after.label(item.id, item.label) ? 1 : 0 } else { rest.append(item) }
+            }
+            states.append(after)
+            left = rest
+        }
+        let answer = try await attempt("outcomes", states) {
             try await $0.takeOutcomes(
-                [["stream": "orders", "unique": .string(id), "label": .bool(label)]], scope: self.scope(.outcomesWrite))
+                .array(items.map { ["stream": "orders", "unique": .string($0.id), "label": .bool($0.label)] }),
+                scope: self.scope(.outcomesWrite))
         }
         guard let answer else { return }
-        guard answer["accepted"]?.int64 == (isNew ? 1 : 0), answer["rejected"]?.array?.isEmpty == true else {
-            throw failure("the outcome of \(id) was answered \(answer)")
-        }
+        guard answer["accepted"]?.int64 == accepted, answer["duplicates"]?.int64 == Int64(items.count) - accepted,
+            answer["rejected"]?.array?.isEmpty == true
+        else { throw failure("the outcomes \(items) were answered \(answer), where \(accepted) are news") }
     }
 
     // MARK: - Predictions

@@ -14,7 +14,7 @@ extension EndpointDefinition {
             """,
         tables: [
             keys, fallbackKeys, limitsKeys, RolloutDefinition.keys, RolloutDefinition.minimumKeys, RolloutDefinition.guardrailKeys,
-            RolloutDefinition.latencyKeys, RolloutDefinition.fairnessKeys,
+            RolloutDefinition.latencyKeys, RolloutDefinition.fairnessKeys, reviewKeys,
         ])
 
     static let keys = KeyTable(
@@ -35,6 +35,7 @@ extension EndpointDefinition {
             ),
             .optional("limits", "map", standard: "the limits' own defaults", "Bounds on what it takes on."),
             .optional("rollout", "map", standard: "a promotion takes effect at once", "How a new version is tried before it answers everything."),
+            .optional("review", "map", "Which of its decisions go to a person, whose verdict is an outcome."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -91,6 +92,7 @@ extension EndpointDefinition {
         let record = map.choice("record", RecordMode.self)
         let limitsNode = map.node("limits")
         let rolloutNode = map.node("rollout")
+        let reviewNode = map.node("review")
         let doc = map.text("doc")?.value ?? ""
         map.finish()
 
@@ -128,11 +130,12 @@ extension EndpointDefinition {
                 .conflict, at: rolloutNode.place, "\(block.title) always answers with version \(number), so no other is ever let in by a rollout",
                 hint: "name an alias, as in \(reference?.model ?? "returns")@champion, or remove 'rollout'")
         }
+        let review = reviewNode.flatMap { self.review($0, inputs: answering?.inputs, block.title, errors) }
         guard errors.count == before, let reference else { return nil }
         return EndpointDefinition(
             name: block.name, place: block.place, model: reference, fallbackScore: fallback,
             record: record?.value ?? .beforeAnswer,
-            limits: limits, rollout: rollout, doc: doc)
+            limits: limits, rollout: rollout, review: review, doc: doc)
     }
 
     private static func fallback(

@@ -52,6 +52,8 @@ public struct EndpointDefinition: Definition {
     public let limits: Limits
     /// How a new version is tried; nil lets it in at once.
     public let rollout: RolloutDefinition?
+    /// Which of its decisions go to a person; nil for none.
+    public let review: ReviewDefinition?
     /// For people; empty if there is none.
     public let doc: String
 
@@ -67,8 +69,9 @@ public struct EndpointDefinition: Definition {
                 ])
             ),
         ]
-        // Left out where there is none, so that endpoints from before there were rollouts keep their version.
+        // Left out where there is none, so that endpoints from before there were any keep their version.
         if let rollout { entries.append(("rollout", rollout.canonical)) }
+        if let review { entries.append(("review", review.canonical)) }
         return .map(entries)
     }
 }

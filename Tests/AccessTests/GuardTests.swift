@@ -15,21 +15,22 @@ struct GuardTests {
             .viewer: "definitions.read models.read pipelines.read server.read",
             .scientist: """
                 datasets.build definitions.plan definitions.read events.read features.read models.read models.train pipelines.read \
-                pipelines.run predict predictions.read server.read
+                pipelines.run predict predictions.read reviews.contest reviews.read server.read
                 """,
             .engineer: """
                 datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
                 events.correct events.read events.write features.read models.read models.train outcomes.write pipelines.read pipelines.run predict \
-                predictions.read server.read
+                predictions.read reviews.answer reviews.contest reviews.read server.read
                 """,
             .operator: """
                 audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute http.send models.promote \
-                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.use server.read
+                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read reviews.answer \
+                reviews.contest reviews.read secrets.use server.read
                 """,
             .admin: """
                 audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
                 events.correct events.read events.write execute features.read http.send models.promote models.read models.train outcomes.write \
-                pipelines.approve pipelines.read pipelines.run predict predictions.read secrets.manage secrets.use server.admin \
+                pipelines.approve pipelines.read pipelines.run predict predictions.read reviews.answer reviews.contest reviews.read secrets.manage secrets.use server.admin \
                 server.read tokens.manage
                 """,
         ]

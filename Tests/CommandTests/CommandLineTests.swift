@@ -14,7 +14,7 @@ struct CommandLineTests {
         #expect(
             names.joined(separator: " ")
                 == "init plan apply up ingest events dead-letters features dataset train runs models promote rollback "
-                + "predict explain replay outcome pipelines lineage audit doctor token secret demo")
+                + "predict explain replay outcome feedback reviews pipelines lineage audit doctor token secret demo")
     }
 
     @Test("every command takes --help and has a sentence for it")

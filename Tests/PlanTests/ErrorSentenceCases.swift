@@ -201,6 +201,11 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init("a fallback that is no probability", endpoint, "score: 0.0", "score: 2"),
         .init("an unknown record mode", endpoint, "fallback", "record: after_anser\nfallback"),
         .init("a limit out of range", endpoint, "fallback", "limits: { rows: 0 }\nfallback"),
+        .init("a review of nothing", endpoint, "fallback", "review: { limit: 5 }\nfallback"),
+        .init("a review that reads what is not there", endpoint, "fallback", "review: { when: \"outptu > 0.4\" }\nfallback"),
+        .init("a review that reads the label", endpoint, "fallback", "review: { when: \"inputs.is_fraud\" }\nfallback"),
+        .init("a review that reads a person", endpoint, "fallback", "review: { when: \"inputs.customer_id == 'c'\" }\nfallback"),
+        .init("a review of more than all", endpoint, "fallback", "review: { explore: 120% }\nfallback"),
     ] + rollouts
 
     static let rollouts: [PlantedMistake] = [

@@ -96,7 +96,7 @@ struct ReferencePageTests {
         ),
         (
             "endpoints/e.yaml",
-            "endpoint: e\ndoc: answers\nmodel: m@1\nfallback: { score: 0.5 }\nrecord: after_answer\nlimits: { rows: 1, deadline: 1s, queue: 2 }\n"
+            "endpoint: e\ndoc: answers\nmodel: m@1\nfallback: { score: 0.5 }\nrecord: after_answer\nlimits: { rows: 1, deadline: 1s, queue: 2 }\nreview: { when: \"output > 0.5\", explore: 1%, limit: 5, expire: 1d, claim: 5m }\n"
         ),
         (
             "endpoints/tried.yaml",

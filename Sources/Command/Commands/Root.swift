@@ -25,7 +25,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(name: "A PROJECT", subcommands: [Init.self, Plan.self, Apply.self, Up.self]),
             CommandGroup(name: "DATA", subcommands: [Ingest.self, Events.self, DeadLetters.self, Features.self, Dataset.self]),
             CommandGroup(name: "MODELS", subcommands: [Train.self, Runs.self, Models.self, Promote.self, Rollouts.self, Rollback.self]),
-            CommandGroup(name: "PREDICTIONS", subcommands: [Predict.self, Explain.self, Replay.self, Outcome.self]),
+            CommandGroup(name: "PREDICTIONS", subcommands: [Predict.self, Explain.self, Replay.self, Outcome.self, Feedback.self, Reviews.self]),
             CommandGroup(name: "PIPELINES", subcommands: [Pipelines.self, Lineage.self]),
             CommandGroup(name: "MONITORING", subcommands: [Monitors.self, Alarms.self]),
             CommandGroup(name: "OPERATION", subcommands: [Audit.self, Doctor.self, TokenCommand.self, SecretCommand.self, Demo.self]),

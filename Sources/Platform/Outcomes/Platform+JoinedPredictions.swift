@@ -70,9 +70,9 @@ extension Platform {
         for index in parts.indices { try await joinEvent(&parts[index]) }
     }
 
-    /// One batch's rows, apart by the model that they are of.
+    /// One batch's rows, apart by the model that they are of; those that were only computed beside an answer decided nothing.
     private static func rowsByModel(_ batch: StoredBatch) -> [(model: String, rows: [Int])] {
-        guard case .string(let models)? = batch.rows["model"]?.storage else { return [] }
+        guard batch.rows["shadow_of"] == nil, case .string(let models)? = batch.rows["model"]?.storage else { return [] }
         var groups: [(model: String, rows: [Int])] = []
         for row in 0..<models.count {
             let name = models.utf8(row)
@@ -151,7 +151,7 @@ extension Platform {
 }
 
 extension JoinedPredictions.Part {
-    /// Some rows of a stored batch, all of one model, to which nothing is joined yet.
+    /// Rows of a stored batch that are of one model; nothing is known of them yet.
     init(_ batch: StoredBatch, _ group: (model: String, rows: [Int])) {
         let isAll = group.rows.count == batch.positions.count
         func part<Element>(_ all: [Element]) -> [Element] { isAll ? all : group.rows.map { all[$0] } }

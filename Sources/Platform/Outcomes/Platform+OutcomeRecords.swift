@@ -198,7 +198,7 @@ extension Platform {
             var groups: [OutcomeAdditions.Group: [(row: Int, index: Int, target: OutcomeTarget)]] = [:]
             for (row, position) in stored.positions.enumerated() {
                 guard let (index, target) = wanted[position] else { continue }
-                let group = OutcomeAdditions.Group(target)
+                let group = OutcomeAdditions.Group(target, of: stored)
                 if case .event = target.kind, stored.rows.schema.index(of: group.field) == nil {
                     decided.append((
                         index, .refused(OutcomeRefusal(.invalid, "the stored event has no field '\(group.field)'"))))
@@ -212,13 +212,13 @@ extension Platform {
             }
             for (group, rows) in groups.sorted(by: { $0.value[0].row < $1.value[0].row }) { additions.add(rows, of: stored, group) }
         }
-        let dispositions = try await append(additions.batches)
-        for (disposition, (index, target, changed)) in zip(dispositions, additions.entries) {
+        let (batches, entries) = additions.finish()
+        for (disposition, entry) in zip(try await append(batches), entries) {
             switch disposition {
-            case .accepted: decided.append((index, .accepted(changed: changed)))
-            case .duplicate: decided.append((index, .duplicate))
-            case .conflict: decided.append((index, .refused(.retracted)))
-            case .unknownKey: decided.append((index, .refused(target.notThere)))
+            case .accepted: decided.append((entry.index, .accepted(changed: entry.changed)))
+            case .duplicate: decided.append((entry.index, .duplicate))
+            case .conflict: decided.append((entry.index, .refused(.retracted)))
+            case .unknownKey: decided.append((entry.index, .refused(entry.target.notThere)))
             case .outdated: break
             }
         }
@@ -241,54 +241,89 @@ extension Platform {
 private struct OutcomeAdditions {
     /// Rows that can stand in one batch.
     struct Group: Hashable {
+        var stream: String
+        var schema: Schema
         /// The column that the label fills.
         var field: String
         var hasTime: Bool
 
-        init(_ target: OutcomeTarget) {
+        init(_ target: OutcomeTarget, of stored: StoredBatch) {
+            stream = stored.stream
+            schema = stored.rows.schema
             field = if case .event(_, let field) = target.kind { field } else { "outcome" }
             hasTime = target.known != nil
         }
     }
 
-    private(set) var batches: [RecordBatch] = []
-    /// One a row of the batches, in order.
-    private(set) var entries: [(index: Int, target: OutcomeTarget, changed: Bool)] = []
+    struct Entry {
+        /// Among the outcomes of the batch.
+        var index: Int
+        var target: OutcomeTarget
+        /// Whether another label stands there.
+        var changed: Bool
+        /// The record whose version it ends.
+        var position: Int64
+        var eventTime: Int64
+        var knownTime: Int64
+    }
+
+    private var order: [Group] = []
+    private var frames: [Group: [Frame]] = [:]
+    private var members: [Group: [Entry]] = [:]
 
     mutating func add(_ rows: [(row: Int, index: Int, target: OutcomeTarget)], of stored: StoredBatch, _ group: Group) {
-        let indices = rows.map(\.row)
-        let known = group.hasTime ? rows.map { max($0.target.known ?? 0, stored.knownTimes[$0.row]) } : nil
-        for (row, index, target) in rows {
-            entries.append((index, target, stored.rows[group.field].map { !$0.isMissing(row) } ?? false))
+        if members[group] == nil { order.append(group) }
+        frames[group, default: []].append(stored.rows.gathering(rows.map(\.row)))
+        let column = stored.rows[group.field]
+        members[group, default: []] += rows.map { row, index, target in
+            Entry(
+                index: index, target: target, changed: column.map { !$0.isMissing(row) } ?? false, position: stored.positions[row],
+                eventTime: stored.eventTimes[row], knownTime: stored.knownTimes[row])
         }
-        let kept = stored.rows.gathering(indices)
-        guard case .event(let stream, _) = rows[0].target.kind, let column = kept.schema.index(of: group.field) else {
-            addPredictions(rows, of: stored, kept, known)
-            return
+    }
+
+    /// The batches, each in the order of its outcomes, and an entry for each row of them.
+    func finish() -> (batches: [RecordBatch], entries: [Entry]) {
+        var batches: [RecordBatch] = []
+        var entries: [Entry] = []
+        for group in order {
+            guard let members = members[group], let all = frames[group].flatMap({ Frame.concatenating($0) }) else { continue }
+            let sorted = members.indices.sorted { members[$0].index < members[$1].index }
+            let rows = all.gathering(sorted)
+            let own = sorted.map { members[$0] }
+            let made = Self.batch(of: own, rows, group).map { [$0] } ?? Self.predictions(own, rows, group)
+            // A record of a prediction is there, or it would not have been found.
+            precondition(made.reduce(0) { $0 + $1.rows.rowCount } == own.count, "an outcome is lost")
+            batches += made
+            entries += own
         }
-        var columns = kept.columns
-        columns[column] = Column(rows.map(\.target.value), type: columns[column].type)
-        let frame = Frame(kept.schema, columns, rowCount: rows.count)
-        batches.append(
-            RecordBatch(
-                stream: stream.name, kind: .outcome, rows: frame, eventTimes: indices.map { stored.eventTimes[$0] }, knownTimes: known,
-                uniqueKeys: rows.map(\.target.key),
-                payloads: RowFingerprints(stream: stream.name, schema: frame.schema, unique: []).payloads(of: frame),
-                expected: indices.map { stored.positions[$0] }))
+        return (batches, entries)
+    }
+
+    /// Events with their late field filled; nil if these are predictions.
+    private static func batch(of entries: [Entry], _ rows: Frame, _ group: Group) -> RecordBatch? {
+        guard case .event = entries[0].target.kind, let column = rows.schema.index(of: group.field) else { return nil }
+        var columns = rows.columns
+        columns[column] = Column(entries.map(\.target.value), type: columns[column].type)
+        let frame = Frame(rows.schema, columns, rowCount: rows.rowCount)
+        return RecordBatch(
+            stream: group.stream, kind: .outcome, rows: frame, eventTimes: entries.map(\.eventTime),
+            knownTimes: group.hasTime ? entries.map { max($0.target.known ?? 0, $0.knownTime) } : nil,
+            uniqueKeys: entries.map(\.target.key),
+            payloads: RowFingerprints(stream: group.stream, schema: frame.schema, unique: []).payloads(of: frame),
+            expected: entries.map(\.position))
     }
 
     /// Predictions are stored again one by one, since each has a schema of its own once it has an outcome.
-    private mutating func addPredictions(
-        _ rows: [(row: Int, index: Int, target: OutcomeTarget)], of stored: StoredBatch, _ kept: Frame, _ known: [Int64]?
-    ) {
-        for (number, (row, _, target)) in rows.enumerated() {
-            guard case .prediction(let id) = target.kind, var record = PredictionRecord(kept.gathering([number])) else { continue }
-            record.outcome = target.value
-            batches.append(
-                RecordBatch(
-                    stream: stored.stream, kind: .outcome, rows: PredictionBatch(record).rows(outcome: target.value),
-                    eventTimes: [record.time], knownTimes: known.map { [$0[number]] }, uniqueKeys: [target.key],
-                    payloads: [Fingerprint(sha256Of: Array("\(id.lowercased()) \(target.value)".utf8))], expected: [stored.positions[row]]))
+    private static func predictions(_ entries: [Entry], _ rows: Frame, _ group: Group) -> [RecordBatch] {
+        entries.enumerated().compactMap { number, entry in
+            guard case .prediction(let id) = entry.target.kind, var record = PredictionRecord(rows.gathering([number])) else { return nil }
+            record.outcome = entry.target.value
+            return RecordBatch(
+                stream: group.stream, kind: .outcome, rows: PredictionBatch(record).rows(outcome: entry.target.value),
+                eventTimes: [record.time], knownTimes: group.hasTime ? [max(entry.target.known ?? 0, entry.knownTime)] : nil,
+                uniqueKeys: [entry.target.key], payloads: [Fingerprint(sha256Of: Array("\(id) \(entry.target.value)".utf8))],
+                expected: [entry.position])
         }
     }
 }

@@ -37,7 +37,7 @@ struct APIRoutes: Sendable {
 
     var all: [Route] {
         let routes =
-            health + definitions + streams + features + models + predictions + rollouts + feedback + monitors + pipelines + lineage + secrets + governance + sessions + pages
+            health + definitions + streams + features + models + predictions + rollouts + feedback + reviews + monitors + pipelines + lineage + secrets + governance + sessions + pages
             + pipelinePages
         return routes + [description(of: routes)]
     }

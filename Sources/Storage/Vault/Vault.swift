@@ -134,6 +134,8 @@ public final class Vault: Sendable {
         public static let deadLetters = Self("martlet dead letters 1")
         /// What users keep secret: passwords and keys of what their tasks speak to.
         public static let secrets = Self("martlet secrets 1")
+        /// What people write about decisions that they judge.
+        public static let reviews = Self("martlet reviews 1")
     }
 
     /// Seals bytes so that they open only for the same use at the same location (ChaChaPoly; 28 bytes longer).
