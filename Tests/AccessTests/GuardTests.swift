@@ -12,24 +12,24 @@ struct GuardTests {
     func matrix() {
         // Written out by hand: a change of a role must be a change here.
         let expected: [Role: String] = [
-            .viewer: "definitions.read models.read pipelines.read server.read",
+            .viewer: "definitions.read models.read monitors.read pipelines.read server.read",
             .scientist: """
-                datasets.build definitions.plan definitions.read events.read features.read models.read models.train pipelines.read \
+                datasets.build definitions.plan definitions.read events.read features.read models.read models.train monitors.read pipelines.read \
                 pipelines.run predict predictions.read reviews.contest reviews.read server.read
                 """,
             .engineer: """
                 datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.correct events.read events.write features.read models.read models.train outcomes.write pipelines.read pipelines.run predict \
+                events.correct events.read events.write features.read models.read models.train monitors.read outcomes.write pipelines.read pipelines.run predict \
                 predictions.read reviews.answer reviews.contest reviews.read server.read
                 """,
             .operator: """
-                audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute http.send models.promote \
-                models.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read reviews.answer \
+                alarms.answer audit.read deadLetters.read deadLetters.replay definitions.plan definitions.read events.read execute http.send models.promote \
+                models.read monitors.read outcomes.write pipelines.approve pipelines.read pipelines.run predict predictions.read reviews.answer \
                 reviews.contest reviews.read secrets.use server.read
                 """,
             .admin: """
-                audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
-                events.correct events.read events.write execute features.read http.send models.promote models.read models.train outcomes.write \
+                alarms.answer audit.read datasets.build deadLetters.read deadLetters.replay definitions.apply definitions.plan definitions.read \
+                events.correct events.read events.write execute features.read http.send models.promote models.read models.train monitors.read outcomes.write \
                 pipelines.approve pipelines.read pipelines.run predict predictions.read reviews.answer reviews.contest reviews.read secrets.manage secrets.use server.admin \
                 server.read tokens.manage
                 """,

@@ -13,8 +13,8 @@ struct CommandLineTests {
         let names = Root.configuration.groupedSubcommands.flatMap(\.subcommands).map { $0._commandName }
         #expect(
             names.joined(separator: " ")
-                == "init plan apply up ingest events dead-letters features dataset train runs models promote rollback "
-                + "predict explain replay outcome feedback reviews pipelines lineage audit doctor token secret demo")
+                == "init plan apply up ingest events dead-letters features dataset train runs models promote rollouts rollback "
+                + "predict explain replay outcome feedback reviews pipelines lineage monitors alarms audit doctor token secret demo")
     }
 
     @Test("every command takes --help and has a sentence for it")

@@ -24,7 +24,7 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
     static let endpoint = "endpoints/fraud.yaml"
     static let pipeline = "pipelines/daily.yaml"
 
-    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints + pipelines + tasks + graphs
+    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints + pipelines + tasks + graphs + monitors
 
     static let yaml: [PlantedMistake] = [
         .init("broken YAML", stream, "fields:", "fields: [}"),
@@ -239,6 +239,34 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
             "two rollouts of one alias", endpoint, "fallback: { score: 0.0 }",
             "rollout: { strategy: canary }\n---\nendpoint: other\nmodel: fraud@champion\nrollout: { strategy: ab }"),
     ]
+
+    static let monitors: [PlantedMistake] = [
+        monitor("nothing to watch", ""),
+        monitor("an unknown endpoint", "drift: {}", endpoint: "froud"),
+        monitor("an unknown key", "drfit: {}"),
+        monitor("an unknown feature", "drift: { features: [customer.count_2d] }"),
+        monitor("an unknown distance", "drift: { distance: kl }"),
+        monitor("an end beyond its alarm", "drift: { raise: 0.1, clear: 0.3 }"),
+        monitor("a reference that is none", "drift: {}\nreference: yesterday"),
+        monitor("a reference between windows", "drift: {}\nreference: { windows: 4, every: 36h }"),
+        monitor("a bound of the wrong side", "performance: { metric: recall, at_most: 0.5 }"),
+        monitor("a metric of numbers", "performance: { metric: rmse, at_most: 0.5 }"),
+        monitor("a metric that is not estimated", "estimated: { metric: brier, at_most: 0.5 }"),
+        monitor("a metric twice", "performance: [{ metric: recall, at_least: 0.5 }, { metric: recall, at_least: 0.4 }]"),
+        monitor("persons for groups", "bias: { by: customer_id, gap: 10% }"),
+        monitor("groups that are known late", "bias: { by: is_fraud, gap: 10% }"),
+        monitor("a hold that is none", "drift: {}\nalarms: { for: long }"),
+        monitor("a reaction that does nothing", "drift: {}\non_alarm: [{ cool_down: 1d }]"),
+        monitor("a reaction that does two things", "drift: {}\non_alarm: [{ pipeline: daily, rollback: true }]"),
+        monitor("an unknown pipeline", "drift: {}\non_alarm: [{ pipeline: dayly }]"),
+        monitor("a reaction to an unknown measure", "drift: {}\non_alarm: [{ pipeline: daily, on: drifting }]"),
+        monitor("an address that is none", "drift: {}\non_alarm: [{ webhook: alerts }]"),
+    ]
+
+    /// A monitor beside the endpoint, whose file has it behind the endpoint's own.
+    private static func monitor(_ name: String, _ keys: String, endpoint named: String = "fraud") -> PlantedMistake {
+        .init("a monitor with " + name, endpoint, "fallback: { score: 0.0 }", "fallback: { score: 0.0 }\n---\nmonitor: watch\nendpoint: \(named)\n\(keys)")
+    }
 
     private static func rollout(_ name: String, _ keys: String) -> PlantedMistake {
         .init("a rollout with " + name, endpoint, "fallback", "rollout: { \(keys) }\nfallback")

@@ -31,7 +31,7 @@ struct ReferencePageTests {
                 text: $0.example)
         }
         let project = try ProjectPlan.check(ProjectSource(files))
-        #expect(project.definitions.versions.count == 7)
+        #expect(project.definitions.versions.count == 8)
     }
 
     /// A project that uses every key that exists, each with a value that is accepted.
@@ -119,6 +119,31 @@ struct ReferencePageTests {
             endpoint: compared
             model: m@other
             rollout: { strategy: ab, share: 40% }
+            """
+        ),
+        (
+            "monitors/m.yaml",
+            """
+            monitor: all
+            endpoint: e
+            doc: all there is
+            window: 1d
+            lateness: 1h
+            reference: { windows: 4, every: 7d }
+            minimum_rows: 50
+            drift: { features: [row.amount], predictions: true, distance: ks, raise: 0.2, clear: 0.1 }
+            quality: { missing: 5%, unseen: 1%, volume: 50%, freshness: 2h }
+            performance: [{ metric: roc_auc, at_least: 0.5, clear: 0.6 }, { metric: recall, at_least: 0.1, threshold: 0.4 }, { metric: brier, at_most: 0.3 }]
+            estimated: { metric: accuracy, at_least: 0.5 }
+            bias: { by: line, rate: selection_rate, gap: 10%, clear: 5%, threshold: 0.5 }
+            errors: 1%
+            latency: 50ms
+            skew: 10
+            alarms: { for: 2, clear_after: 6h, severity: page, repeat: 4h, cool_down: 1d }
+            on_alarm:
+              - { pipeline: p, on: [drift, performance], cool_down: 2d, budget: 2, approval: required }
+              - { rollback: true }
+              - { webhook: "https://alerts.example/hook" }
             """
         ),
         (

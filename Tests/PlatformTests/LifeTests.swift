@@ -36,6 +36,8 @@ private final class Life {
         var files = FraudProject.files
         files["models/fraud.yaml"] = (files["models/fraud.yaml"] ?? "").split(separator: "\n").filter { !$0.hasPrefix("gates") }.joined(separator: "\n")
             + "\ngates: [\"roc_auc > 0.5\"]\n"
+        // On the recent past too: what is tested on is short.
+        files["models/fraud.yaml"] = files["models/fraud.yaml"]?.replacing("split: { train: 60%, gap: 7d, test: 25% }", with: "split: { train: 95%, test: 4% }")
         files["endpoints/fraud.yaml"] = """
             endpoint: fraud
             model: fraud@champion
@@ -52,11 +54,12 @@ private final class Life {
         files["monitors/fraud.yaml"] = """
             monitor: fraud
             endpoint: fraud
-            drift: { features: [request.amount], distance: ks, raise: 0.08 }
+            drift: { features: [request.amount], predictions: false, distance: ks, raise: 0.1 }
             performance: { metric: recall, at_least: 0.45 }
+            alarms: { for: 3 }
             skew: 10
             minimum_rows: 100
-            on_alarm: [{ pipeline: retrain, on: performance, cool_down: 30d, budget: 1 }]
+            on_alarm: [{ pipeline: retrain, on: performance, cool_down: 9d }]
             """
         files["pipelines/retrain.yaml"] = """
             pipeline: retrain
@@ -116,7 +119,7 @@ private final class Life {
             try await platform.checkMonitors()
             try await settlePipelines()
             for line in try happened() where seen.insert(line).inserted { story.append("day \((clock.now().microseconds - Life.start.microseconds) / 86_400_000_000): \(line)") }
-            if !hasTriedBad, clock.now() >= Life.start + .days(62), try platform.inForce.endpoints["fraud"]?.trial == nil {
+            if !hasTriedBad, clock.now() >= Life.start + .days(62), platform.inForce.endpoints["fraud"]?.trial == nil {
                 hasTriedBad = true
                 try PlatformFixture.write(
                     (Life.files["models/fraud.yaml"] ?? "").replacing("rounds: 20", with: "rounds: 1"), to: folder + "/models/fraud.yaml")
@@ -226,7 +229,7 @@ struct LifeTests {
             let retrained = try #require(day("pipeline retrain by alarm: succeeded"), text)
             let promoted = try #require(day("rollout of version 2 promoted"), text)
             let withdrawn = try #require(day("rollout of version 3 withdrawn"), text)
-            #expect((20...23).contains(drift), text)
+            #expect((20...26).contains(drift), text)
             #expect(performance > drift && retrained >= performance && promoted > retrained && withdrawn > promoted, text)
             #expect(try life.platform.verifyAudit(scope: Guard().scope(for: .owner(named: "test"), to: .auditRead, on: .server)).isIntact)
             hashes.append(try await life.stateHash())

@@ -96,7 +96,7 @@ struct RolloutTests {
         _ = try await traffic.train(rounds: 20)
         _ = try await traffic.train(rounds: 1)
         #expect(try await traffic.run(days: 30) { platform in try state(platform, fixture) != "running" })
-        let answering = strategy == "shadow" ? (version: 1, variant: "champion") : (2, "challenger")
+        let answering = strategy == "shadow" ? (version: 1, variant: "champion") : (version: 2, variant: "challenger")
         for (_, answer) in traffic.answers {
             #expect(answer["version"]?.int64 == Int64(answering.version) && answer["variant"]?.string == answering.variant)
         }

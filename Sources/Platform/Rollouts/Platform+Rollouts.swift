@@ -51,8 +51,10 @@ extension Platform {
         }
         let challenger = try servedModel(endpoint.definition.model.model, number)
         let now = world.clock.now()
+        // Those of one millisecond ascend too, so that lists are in the order of beginning.
+        let newest = try database.read { try rollouts.list(endpoint: nil, before: nil, limit: 1, $0) }.first.flatMap { UUIDv7($0.id) }
         let rollout = Rollout(
-            id: UUIDv7.make(at: now, random: world.random).description, endpoint: name, model: endpoint.definition.model.model, alias: alias,
+            id: UUIDv7.make(at: now, after: newest, random: world.random).description, endpoint: name, model: endpoint.definition.model.model, alias: alias,
             champion: champion.version.number, challenger: number, definition: "\(definition.hash)", actor: "\(scope.principal)",
             started: now, stepStarted: now, stepPosition: log.end, reason: reason ?? "")
         // Its views are folded before any decision is asked of it.
