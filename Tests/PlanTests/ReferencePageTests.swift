@@ -181,7 +181,7 @@ struct ReferencePageTests {
               measure: { evaluate: m, version: champion, after: group }
               check: { check: tasks.group.train.roc_auc > tasks.measure.roc_auc, after: measure }
               ask: { approval: may it?, after: check }
-              promote: { promote: m, version: "${tasks.group.train.version}", alias: champion, after: ask }
+              promote: { promote: m, at_once: true, version: "${tasks.group.train.version}", alias: champion, after: ask }
               smoke: { smoke: e, inputs: { amount: 1.0 }, expect: output > 0.0, after: promote }
               score: { predict: e, file: in.csv, to: out.ndjson, after: smoke }
               next: { pipeline: q, parameters: { n: 1 }, after: score }

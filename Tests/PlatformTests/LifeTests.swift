@@ -56,7 +56,7 @@ private final class Life {
             endpoint: fraud
             drift: { features: [request.amount], predictions: false, distance: ks, raise: 0.1 }
             performance: { metric: recall, at_least: 0.45 }
-            alarms: { for: 3 }
+            alarms: { for: 9 }
             skew: 10
             minimum_rows: 100
             on_alarm: [{ pipeline: retrain, on: performance, cool_down: 9d }]
@@ -82,9 +82,9 @@ private final class Life {
         settings.terminals = 320
         settings.days = 150
         var all = TransactionGenerator.transactions(settings)
-        // Whoever steals learns: small amounts, at night, at terminals of everybody.
+        // Whoever steals learns: amounts of a few cents, at terminals of everybody.
         for index in all.indices where all[index].time > Life.attack && index % 6 == 0 {
-            all[index].cents = 300 + all[index].cents % 200
+            all[index].cents = 1 + all[index].cents % 9
             all[index].isFraud = true
         }
         payments = all
@@ -229,7 +229,7 @@ struct LifeTests {
             let retrained = try #require(day("pipeline retrain by alarm: succeeded"), text)
             let promoted = try #require(day("rollout of version 2 promoted"), text)
             let withdrawn = try #require(day("rollout of version 3 withdrawn"), text)
-            #expect((20...26).contains(drift), text)
+            #expect((20...30).contains(drift), text)
             #expect(performance > drift && retrained >= performance && promoted > retrained && withdrawn > promoted, text)
             #expect(try life.platform.verifyAudit(scope: Guard().scope(for: .owner(named: "test"), to: .auditRead, on: .server)).isIntact)
             hashes.append(try await life.stateHash())
