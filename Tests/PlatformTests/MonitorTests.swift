@@ -99,6 +99,28 @@ struct MonitorTests {
         #expect(try await measured(restarting: true) == without)
     }
 
+    @Test("a silence of predictions is an alarm by when they came, stored when it begins and ends and not all the while")
+    func freshness() async throws {
+        var traffic = try await LiveTraffic(files("quality: { freshness: 8h }\n"), history: 40, days: 10)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 10)
+        _ = try await traffic.run(days: 1)
+        func records() throws -> [String] {
+            try fixture.platform.alarmHistory(nil, limit: 100, scope: fixture.scope(.monitorsRead)).compactMap { $0["event"]?.string }.reversed()
+        }
+        #expect(try records() == [])
+        for _ in 0..<40 {
+            traffic.clock.advance(by: .minutes(30))
+            try await fixture.platform.checkMonitors()
+        }
+        #expect(try firing(fixture) == ["fraud.freshness"])
+        #expect(try records() == ["alarm_fired"])
+        _ = try await traffic.run(days: 1)
+        #expect(try firing(fixture) == [])
+        #expect(try records() == ["alarm_fired", "alarm_resolved"])
+        try await fixture.platform.close()
+    }
+
     @Test("an alarm runs a pipeline once, with the rights of who applied the project, within its budget")
     func reaction() async throws {
         var traffic = try await LiveTraffic(

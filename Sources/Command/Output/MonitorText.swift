@@ -1,4 +1,5 @@
 import MartletBytes
+import MartletFrames
 
 /// What monitors say, as a person reads it.
 enum MonitorText {
@@ -14,15 +15,17 @@ enum MonitorText {
             if a != b { return a < b }
             return (left["effect"]?.double ?? -1, left["value"]?.double ?? -1) > (right["effect"]?.double ?? -1, right["value"]?.double ?? -1)
         }
-        for measure in measures {
+        let unknown = measures.count { $0["value"]?.double == nil }
+        for measure in measures where measure["value"]?.double != nil {
             let name = [measure["kind"]?.string, measure["subject"]?.string].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
-            let value = measure["value"]?.double.map(AnswerText.number) ?? "too little was seen"
+            let value = measure["value"]?.double.map(AnswerText.number) ?? ""
             let interval = measure["low"]?.double.flatMap { low in measure["high"]?.double.map { " (\(AnswerText.number(low)) to \(AnswerText.number($0)))" } } ?? ""
             let bound = "\(measure["upper"]?.bool == true ? "at most" : "at least") \(AnswerText.cell(measure["raise"]))"
             let effect = measure["effect"]?.double.map { ", effect \(AnswerText.number($0))" } ?? ""
             let state = measure["level"]?.string == "beyond" ? style.bad("beyond") : measure["level"]?.string ?? ""
             lines.append("  \(state)  \(name): \(value)\(interval), \(bound)\(effect)")
         }
+        if unknown > 0 { lines.append("  too little was seen for \(NumberText.counted(Int64(unknown), "measure"))") }
         return lines.joined(separator: "\n")
     }
 
@@ -47,6 +50,9 @@ enum MonitorText {
 
     static func event(_ event: JSONValue) -> String {
         let about = event["alarm"]?["rule"]?.string ?? event["order"]?["action"]?.string ?? event["notification"]?["receiver"]?.string ?? ""
-        return "\(AnswerText.cell(event["at"]))  \(AnswerText.cell(event["event"]))  \(about)"
+        let labels = (event["alarm"]?["labels"]?.object?.members ?? []).map { " \($0.key)=\(AnswerText.cell($0.value))" }.joined()
+        let time = event["at"]?.int64.map { "\(Timestamp(microseconds: $0))" } ?? ""
+        let outcome = event["result"]?.string ?? event["reason"]?.string ?? ""
+        return "\(time)  \(AnswerText.cell(event["event"]))  \(about)\(labels)\(outcome.isEmpty ? "" : ": " + outcome)"
     }
 }

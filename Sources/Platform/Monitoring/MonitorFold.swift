@@ -18,7 +18,7 @@ struct MonitorFold: Sendable {
     /// Of each open window, where in the log its first prediction stands.
     var firstPositions: [Int64: Int64] = [:]
     var firstOutcomePositions: [Int64: Int64] = [:]
-    /// The time of the newest prediction; nil before the first.
+    /// When the newest prediction came; nil before the first.
     var newest: Timestamp?
 
     func start(of time: Int64) -> Int64 {

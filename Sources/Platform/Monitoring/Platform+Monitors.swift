@@ -65,10 +65,9 @@ extension Platform {
             for batch in page.batches where batch.kind == .prediction {
                 left -= batch.rows.rowCount
                 let predictions = StoredPredictions(batch)
+                // By arrival: what is asked about an hour ago is a sign of life now.
+                fold.newest = max(fold.newest ?? Timestamp(microseconds: batch.ingestTime), Timestamp(microseconds: batch.ingestTime))
                 for (start, rows) in predictions.rows(byWindowOf: fold) {
-                    if let last = rows.map({ batch.eventTimes[$0] }).max() {
-                        fold.newest = max(fold.newest ?? Timestamp(microseconds: last), Timestamp(microseconds: last))
-                    }
                     guard start >= fold.requests.closedThrough.microseconds else {
                         fold.requests.late += Int64(rows.count)
                         continue
@@ -269,11 +268,13 @@ extension Platform {
         let silence = Double(max(0, now.microseconds - newest.microseconds)) / 1e6
         let bound = Double(limit.microseconds) / 1e6
         let measure = MonitorMeasure(.freshness, value: silence, bounds: .init(raise: bound, clear: bound))
-        let isFiring = alarms.look { machine in
-            machine.alarms.contains { $0.identity.rule == fold.definition.rule(.freshness) && ($0.isFiring || $0.beyond != nil) }
+        let known = alarms.look { machine in machine.alarms.first { $0.identity.rule == fold.definition.rule(.freshness) } }
+        // Told only where it can change something: while it is pending once a minute, and not again while it fires.
+        if measure.level == .beyond {
+            if let known, known.isFiring || known.beyond != nil && known.lastReading + .minutes(1) > now { return }
+        } else {
+            guard let known, known.isFiring || known.beyond != nil else { return }
         }
-        // Stored only where something changes.
-        guard measure.level == .beyond || isFiring else { return }
         try alarms.turn { machine, now, turn in machine.feed([fold.definition.reading(measure, from: newest, to: now)], at: now, &turn) }
     }
 }

@@ -120,7 +120,12 @@ extension Platform {
     private func take(
         _ items: [ReadOutcome], _ origin: DeadLetterTable.Origin, stream: String?, _ report: inout OutcomeReport
     ) async throws {
-        let fates = try await record(items)
+        let fates: [OutcomeFate]
+        do { fates = try await record(items) } catch {
+            // Some may have been stored before it failed, and count from now on.
+            _ = try? await features.catchUp()
+            throw error
+        }
         try await features.catchUp()
         try keep(items, fates, origin)
         for (item, fate) in zip(items, fates) { report.count(fate, at: item.place) }

@@ -51,7 +51,9 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var deadlineCheck: RepeatedTask?
 
     /// How long the rest of an unwanted body is read, so that its sender gets to the answer before the connection ends.
-    private static let drainSeconds: Int64 = 2
+    private static let drainSeconds: Int64 = 5
+    /// Whether what came was no HTTP, and is answered so.
+    private var isRefused = false
 
     init(
         responder: any RequestResponder, thread: RequestThread, peer: Request.Peer, connections: ConnectionCount, limits: ListenerLimits
@@ -87,10 +89,13 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What is left of bytes that were no request is only read away.
+        if isRefused { return }
         // After an answer to something else, or in the midst of one, there is nothing that could be said.
         guard let error = error as? HTTPParserError, !isAnswering, isRead || waitsSince != nil else { return context.close(promise: nil) }
         keepsAlive = false
-        isRead = true
+        isRefused = true
+        isRead = false
         state = .ignoringBody
         write(error == .headerOverflow ? Problem.headTooLarge(limit: limits.headBytes) : Problem.malformedHTTP, context: context)
     }
@@ -345,7 +350,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
             context.writeAndFlush(wrapOutboundOut(buffer)).whenComplete { _ in
                 bound.value.handler.isDone = true
                 if bound.value.handler.isRead { return bound.value.context.close(promise: nil) }
-                // To close with unread bytes would make the system throw the answer away.
+                // To close with unread bytes would make the system throw the answer away; that it is whole is said at once.
+                bound.value.context.close(mode: .output, promise: nil)
                 eventLoop.scheduleTask(in: .seconds(Self.drainSeconds)) { bound.value.context.close(promise: nil) }
             }
         }
