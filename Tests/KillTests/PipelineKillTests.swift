@@ -35,8 +35,8 @@ struct PipelineKillTests {
         print("\(totals.kills) kills, \(totals.runs) runs, \(totals.lines) lines; \(totals.missing) missing, \(totals.repeated) ran more than once, \(totals.cutShort) cut short")
         #expect(totals.missing == 0, "seed \(seed); the project is \(place)")
         #expect(totals.overlapping == [], "seed \(seed); the project is \(place)")
-        // Of few kills each may fall between two tasks.
-        #expect(totals.cutShort > 0 || kills < 50)
+        // Of few kills each may fall between two tasks, and on a busy machine a body that is begun may end before it is looked for.
+        #expect(totals.cutShort + totals.repeated > 0 || kills < 50)
         #expect(totals.states == ["succeeded"], "seed \(seed); the project is \(place)")
         #expect(totals.runs > 1 && totals.kills == kills)
     }
