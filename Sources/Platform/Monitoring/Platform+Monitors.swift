@@ -108,9 +108,8 @@ extension Platform {
             fold.open[start.microseconds] = nil
             fold.firstPositions[start.microseconds] = nil
             let next = start + length
-            var stored = MonitorProgress(position: fold.firstPositions.values.min() ?? fold.requests.position, closedThrough: next, late: fold.requests.late)
+            let stored = MonitorProgress(position: fold.firstPositions.values.min() ?? fold.requests.position, closedThrough: next, late: fold.requests.late)
             fold.requests.closedThrough = next
-            stored.late = fold.requests.late
             try close(
                 MeasuredWindow(
                     monitor: monitor.name, part: .requests, start: start, end: next, measured: world.clock.now(), rows: window.rows,

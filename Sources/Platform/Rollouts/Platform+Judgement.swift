@@ -23,7 +23,7 @@ extension Platform {
             judges.keep(Set(endpoints.map(\.definition.name)))
             for endpoint in endpoints {
                 guard let trial = endpoint.trial else { continue }
-                let evidence = try await fold(trial, at: endpoint)
+                let evidence = try await fold(trial)
                 try await follow(RolloutMachine(trial.definition).decide(trial.rollout, evidence, at: world.clock.now()), trial, evidence)
             }
         }
@@ -108,7 +108,7 @@ extension Platform {
 
     // MARK: - Reading
 
-    private func fold(_ trial: Trial, at endpoint: EndpointRuntime) async throws -> RolloutEvidence {
+    private func fold(_ trial: Trial) async throws -> RolloutEvidence {
         let name = trial.rollout.endpoint
         var fold = judges[name].flatMap { $0.isOf(trial) ? $0 : nil } ?? RolloutFold(trial)
         let streams: Set = [PredictionRecord.stream(of: name)]
@@ -116,7 +116,7 @@ extension Platform {
         while left > 0 {
             let page = try await log.read(from: fold.fresh, streams: streams, maxRows: min(left, 4_096), maxBytes: 8 << 20)
             for batch in page.batches where batch.kind == .prediction {
-                TrialRows(batch, trial, champion: endpoint.model).addFresh(to: &fold.judge)
+                TrialRows(batch, trial).addFresh(to: &fold.judge)
                 left -= batch.rows.rowCount
             }
             if page.next == fold.fresh || page.next >= page.end {
@@ -131,7 +131,7 @@ extension Platform {
             let page = try await log.read(from: fold.mature, streams: streams, maxRows: min(left, 4_096), maxBytes: 8 << 20)
             for batch in page.batches where batch.kind == .prediction {
                 // In the order of the log, so that the place where to go on is one number: up to the first that is not mature.
-                let rows = TrialRows(batch, trial, champion: endpoint.model)
+                let rows = TrialRows(batch, trial)
                 let mature = rows.matureCount(before: horizon)
                 try await rows.addMature(mature, to: &fold.judge, join: { try await self.join(&$0) })
                 left -= mature

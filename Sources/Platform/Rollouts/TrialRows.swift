@@ -12,7 +12,6 @@ import MartletWorld
 struct TrialRows {
     private let batch: StoredBatch
     private let trial: Trial
-    private let champion: ServedModel?
     private let variants: Column?
     private let versions: Column?
     private let propensities: Column?
@@ -20,10 +19,9 @@ struct TrialRows {
     private let latencies: Column?
     private let units: Column?
 
-    init(_ batch: StoredBatch, _ trial: Trial, champion: ServedModel?) {
+    init(_ batch: StoredBatch, _ trial: Trial) {
         self.batch = batch
         self.trial = trial
-        self.champion = champion
         variants = batch.rows["variant"]
         versions = batch.rows["version"]
         propensities = batch.rows["propensity"]
