@@ -92,12 +92,13 @@ let package = Package(
                 "Bytes", "Frames", "Expressions", "Models", "World", "Definitions", "Storage", "Access", "Governance", "Ingestion",
                 "FeatureStore", "Registry", "Training", "Serving", "Monitoring", "Pipelines", "Platform", "Outbound",
             ], libraries: nio),
-        // The examples' seeded data, in their own words.
-        .part("Demo", on: ["Frames", "World"]),
+        // The examples' seeded data and lives, in their own words.
+        .part(
+            "Demo", on: ["Bytes", "Frames", "Expressions", "World", "Access", "Governance", "Ingestion", "Registry", "Serving", "Pipelines", "Platform"]),
         .part(
             "Command",
             on: [
-                "Bytes", "Frames", "Expressions", "World", "Definitions", "SQL", "Access", "Ingestion", "Pipelines", "Platform", "Server", "Demo",
+                "Bytes", "Frames", "Expressions", "World", "Definitions", "SQL", "Access", "Governance", "Ingestion", "Pipelines", "Platform", "Server", "Demo",
             ], libraries: nio + [arguments]),
         .program("Program", on: ["Command"]),
         // Projects in Swift: the command with their definitions built in.

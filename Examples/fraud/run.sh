@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The first half of the loop on generated card payments, step by step, with the real commands.
+# The whole loop on generated card payments, step by step, with the real commands.
 #
 #   MARTLET=path/to/martlet Examples/fraud/run.sh      leaves the server up at the end
 #   EXIT=1 …                                           ends it instead
 #
-# Settings: PORT (7070; 0 takes any), CUSTOMERS, TERMINALS, DAYS, COUNT (live predictions), SEED.
+# Settings: PORT (7070; 0 takes any), CUSTOMERS, COUNT (live predictions), SEED.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,10 +24,6 @@ finish() {
     [ $status -eq 0 ] || { echo; echo "the demo failed; its files are in $folder" >&2; [ ! -s "$folder/server.log" ] || tail -5 "$folder/server.log" >&2; }
 }
 trap finish EXIT
-cp -r "$here" "$project"
-rm -f "$project/run.sh"
-cd "$project"
-
 began=$EPOCHREALTIME
 seconds() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 step() { step_began=$EPOCHREALTIME; number=$((${number:-0} + 1)); printf '\n%2d. %s\n' "$number" "$1"; }
@@ -51,30 +47,26 @@ serve() {
     return 1
 }
 
-echo "Martlet: from card payments to predictions that can be explained and reproduced"
+echo "Martlet: from card payments to predictions that can be explained and reproduced, and to models that learn anew by themselves"
 echo "project and data: $project"
 
-step "Payments are made up: seeded, in the manner of the Fraud Detection Handbook, up to this moment."
-martlet demo data --seed "${SEED:-7}" --customers "${CUSTOMERS:-1200}" --terminals "${TERMINALS:-2400}" --days "${DAYS:-90}" \
-    --output "$folder/history.csv" --live "$folder/live.ndjson" --hours 24 | result
+step "Forty-five days up to now, played in virtual time: the loop closes by itself."
+martlet demo --project "$project" --seed "${SEED:-7}" --customers "${CUSTOMERS:-1200}" | tee "$folder/life.txt" | grep -v '^The project is' | result
+cd "$project"
 
-step "The project's files are checked, and put in force in one commit."
-{ martlet plan; martlet apply --reason "the first release" | tail -1; } | result
-
-step "History comes in, row by row held to its contract."
-martlet ingest transactions "$folder/history.csv" | result
+step "What the platform keeps of it: the rollout with its evidence, the alarms, and all that happened to the one that retrained."
+alarm=$(martlet alarms history --limit 10000 --json | grep '"name":"outcomes.performance"\|"rule":"outcomes.performance"' | grep -o '"fingerprint":"[^"]*"' | head -1 | cut -d'"' -f4 || true)
+{ martlet rollouts show fraud; echo; martlet alarms; [ -z "$alarm" ] || { echo; martlet alarms history "$alarm" | tail -12; }; } | result
 
 step "Features of one customer and one terminal, as a prediction would see them now."
-customer=$(tail -1 "$folder/history.csv" | cut -d, -f3)
-terminal=$(tail -1 "$folder/history.csv" | cut -d, -f4)
+# Payments of today that the life did not have: those of another seed, under ids of their own.
+martlet demo data --seed "$((${SEED:-7} + 1))" --customers "${CUSTOMERS:-1200}" --terminals "$((2 * ${CUSTOMERS:-1200}))" --days 2 --hours 24 \
+    --output "$folder/unused.csv" --live "$folder/made.ndjson" > "$folder/made.txt"
+sed 's/"tx_id":"t/"tx_id":"live-/' "$folder/made.ndjson" > "$folder/live.ndjson"
+customer=$(head -1 "$folder/live.ndjson" | field customer_id)
+terminal=$(head -1 "$folder/live.ndjson" | field terminal_id)
 { echo "customer $customer"; martlet features customer --key "customer_id=$customer"
   echo "terminal $terminal"; martlet features terminal --key "terminal_id=$terminal"; } | result
-
-step "A model is trained on features as they were at each payment, and held to its gates."
-martlet train fraud | result
-
-step "The version that passed is signed and registered; it becomes the champion, in one commit."
-martlet promote fraud --reason "the first model" | result
 
 step "The server starts; live payments are predicted over HTTP, each stored with its prediction."
 serve "$PORT"
@@ -104,16 +96,8 @@ serve "$port"
 step "The prediction from before the crash is computed anew, from the log as it was then."
 martlet replay "$prediction" | result
 
-step "A second model: three times as many trees. Trained, held against the champion, promoted."
-sed -i 's/rounds: 60/rounds: 180/' models/fraud.yaml
-{ martlet apply --reason "more trees" | tail -1; martlet train fraud | sed -n '1p;/average_precision  /p;/^gate/p'
-  martlet promote fraud --reason "the second model"; } | result
-
-step "Rollback: the release before it is in force again, definitions, features and model, in one commit."
-martlet rollback --reason "the demo goes back" | result
-
-step "The same prediction once more, after a promotion and a rollback."
-martlet replay "$prediction" | result
+step "The decision traced back: the event, the version and what called for it, the rollout that let it in, the data it learned from."
+martlet lineage --prediction "$prediction" | result
 
 step "A pipeline does it all: files that have come in, training, promotion, a payment to try it. Every night by itself; now by hand."
 # The requests of the last day as a file that some other system drops: half of them are stored already, with their predictions.
@@ -122,6 +106,12 @@ head -1000 "$folder/live.ndjson" | sed 's/^{"inputs"://; s/,"append":true}$//' >
 martlet pipelines run ml_pipeline > "$folder/pipeline.txt" || { cat "$folder/pipeline.txt"; exit 1; }
 run=$(martlet pipelines runs ml_pipeline --limit 1 --json | field run)
 { cat "$folder/pipeline.txt"; echo; for task in ingest_data deploy.promote; do martlet pipelines logs "$run" "$task"; done; } | result
+
+step "Rollback: the release before is in force again, definitions, features and model, in one commit; a version that was being tried goes too."
+martlet rollback --reason "the demo goes back" | result
+
+step "The same prediction once more, after a pipeline and a rollback."
+martlet replay "$prediction" | result
 
 step "The audit log: every change, in a chain of hashes."
 { martlet audit --limit 4; martlet audit --verify; } | result

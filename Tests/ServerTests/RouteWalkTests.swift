@@ -57,10 +57,11 @@ struct RouteWalkTests {
         try await project.close()
     }
 
-    @Test("a role is let in exactly where it has the permission", arguments: Role.allCases)
+    @Test("a role is let in exactly where it has the permission, and where the reference page says so", arguments: Role.allCases)
     func roles(_ role: Role) async throws {
         let project = try await TestProject()
         let token = try await project.token(role)
+        let page = try RouteReference.roles()
         var allowed = 0
         for route in routes(of: project) {
             // Training and rolling back would change what the rest of the walk meets.
@@ -71,6 +72,7 @@ struct RouteWalkTests {
             case .signed: #expect(answer.status == 401, "\(route.name)")
             case .needs(let permission, _):
                 let may = role.permissions.contains(permission)
+                #expect(page["\(route.method.rawValue) \(route.pattern.text)"]?.contains(role.rawValue) == may, "\(route.name)")
                 #expect((answer.status == 403) == !may, "\(route.name): \(answer.status)")
                 #expect(answer.status != 401, "\(route.name)")
                 if may { allowed += 1 }

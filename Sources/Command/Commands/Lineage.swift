@@ -5,10 +5,11 @@ import MartletServer
 /// `martlet lineage`
 struct Lineage: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what a pipeline's run read and made, or where something came from and what was made of it.",
+        abstract: "Show what a pipeline's run read and made, where something came from and what was made of it, or what led to a decision.",
         discussion: """
             martlet lineage 0199c3a2-7d50-7d9f-8f2c-3c1d5c8e9a10
             martlet lineage --model churn@3
+            martlet lineage --prediction 01a21011-c10d-7f15-931f-3147771cacf1
             martlet lineage --dataset file:new.csv
 
             With --json a run is told as events of OpenLineage, one a line.
@@ -24,6 +25,9 @@ struct Lineage: AsyncParsableCommand {
             "A stream, file, blob, dataset, model or endpoint; without a version all versions of it.", valueName: "kind:name[@version]"))
     var dataset: String?
 
+    @Option(help: ArgumentHelp("A decision, by its prediction's id.", valueName: "id"))
+    var prediction: String?
+
     @Option(help: "How many steps to go each way.")
     var depth = 5
 
@@ -31,8 +35,8 @@ struct Lineage: AsyncParsableCommand {
     var pipelineRun: String?
 
     func validate() throws {
-        guard [model, dataset, pipelineRun].count(where: { $0 != nil }) == 1 else {
-            throw ValidationError("name one of a run, --model and --dataset")
+        guard [model, dataset, prediction, pipelineRun].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("name one of a run, --model, --dataset and --prediction")
         }
     }
 
@@ -40,6 +44,10 @@ struct Lineage: AsyncParsableCommand {
         try await Session.run(options) { session in
             if let pipelineRun {
                 try await show(pipelineRun, session)
+            } else if let prediction {
+                try await session.answer(Ask(.get, "predictions", prediction, "lineage")) {
+                    try session.console.say(LineageText.decision($0, session.console.style))
+                }
             } else {
                 let ask = Ask(.get, "lineage").with("model", model).with("dataset", dataset).with("depth", String(depth))
                 try await session.answer(ask) { try session.console.say(LineageText.tree($0, session.console.style)) }

@@ -7,8 +7,8 @@ import MartletWorld
 /// `martlet demo`
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make the example's data, and put load on an endpoint.",
-        subcommands: [Data.self, Load.self])
+        abstract: "Play the example, make its data, and put load on an endpoint.",
+        subcommands: [Play.self, Data.self, Load.self], defaultSubcommand: Play.self)
 
     /// `martlet demo data`
     struct Data: AsyncParsableCommand {

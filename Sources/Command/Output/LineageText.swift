@@ -53,6 +53,54 @@ enum LineageText {
         return shortened(shown + (value["facets"]?["version"]?["datasetVersion"]?.string.map { "@" + $0 } ?? ""))
     }
 
+    /// A decision, step by step to what it came from.
+    ///
+    /// ```
+    /// prediction 01a2  fraud, 2026-01-31T00:00:00Z: 0.97
+    /// ├─ event transactions@4711, features of all before position 4711
+    /// ├─ release 3 (promote by system:rollouts, 2026-01-30T00:00:00Z)
+    /// └─ version 2 of fraud, signature verified
+    ///    ├─ tried beside version 1 from 2026-01-15T00:00:00Z: promoted
+    ///    ├─ called for by alarm outcomes.performance: run 0199 of pipeline retrain
+    ///    └─ learned from 120,000 rows, 2025-10-01 to 2026-01-08, below position 130,000
+    /// ```
+    static func decision(_ answer: JSONValue, _ style: Style = .plain) -> String {
+        let prediction = answer["prediction"]
+        func cell(_ part: String, _ member: String) -> String { AnswerText.cell(answer[part]?[member]) }
+        let outcome = prediction?["outcome"].flatMap { $0.isNull ? nil : ", outcome \(AnswerText.cell($0))" } ?? ""
+        var root = Node(
+            text: style.strong("prediction \(AnswerText.cell(prediction?["prediction_id"]))")
+                + "  \(AnswerText.cell(prediction?["endpoint"])), \(AnswerText.cell(prediction?["time"])): \(AnswerText.cell(prediction?["output"]))\(outcome)")
+        let event = present(answer["event"]) ? "event \(cell("event", "stream"))@\(cell("event", "position")), " : ""
+        root.children.append(Node(text: event + "features of all below position \(AnswerText.cell(prediction?["cut"]))"))
+        if present(answer["release"]) {
+            root.children.append(
+                Node(text: "release \(cell("release", "release")) (\(cell("release", "action")) by \(cell("release", "actor")), \(cell("release", "created")))"))
+        }
+        guard present(answer["version"]) else {
+            root.children.append(Node(text: "no model: the fallback answered"))
+            return ([root.text] + root.lines()).joined(separator: "\n")
+        }
+        var version = Node(
+            text: "version \(cell("version", "version")) of \(cell("version", "model")), \(shortened("package:" + cell("version", "package"))), signature \(cell("version", "signature"))")
+        if present(answer["rollout"]) {
+            version.children.append(
+                Node(text: "tried beside version \(cell("rollout", "champion")) from \(cell("rollout", "started")): \(cell("rollout", "state")), \(PipelineText.oneLine(cell("rollout", "reason")))"))
+        }
+        if present(answer["pipeline_run"]) {
+            let note = answer["pipeline_run"]?["note"]?.string.map { ", \($0)" } ?? ""
+            version.children.append(
+                Node(text: "called for by \(cell("pipeline_run", "cause"))\(note): run \(cell("pipeline_run", "run")) of pipeline \(cell("pipeline_run", "pipeline"))"))
+        }
+        let rows = (answer["data"]?["rows"]?.object?.members ?? []).map { "\(NumberText.grouped($0.value.int64 ?? 0)) rows to \($0.key)" }
+        version.children.append(
+            Node(text: "\(rows.joined(separator: ", ")), \(cell("data", "from")) to \(cell("data", "to")), below position \(cell("data", "cut")), \(shortened("dataset:" + cell("data", "dataset")))"))
+        root.children.append(version)
+        return ([root.text] + root.lines()).joined(separator: "\n")
+    }
+
+    private static func present(_ value: JSONValue?) -> Bool { value.map { !$0.isNull } ?? false }
+
     /// Something, what it came from, and what was made of it.
     ///
     /// ```

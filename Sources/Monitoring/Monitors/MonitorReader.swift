@@ -59,7 +59,7 @@ package struct MonitorReader {
         guard var map = MapReader(block.node, MonitorDefinition.keys, title: title, errors: errors) else { return nil }
         _ = map.node("monitor")
         let endpointText = map.requiredText("endpoint")
-        let window = map.span("window", atLeast: .minutes(1))?.value ?? .days(1)
+        let window = map.span("window", atLeast: .seconds(1))?.value ?? .days(1)
         let lateness = map.span("lateness")?.value ?? .minutes(10)
         let referenceNode = map.node("reference")
         let minimumRows = map.integer("minimum_rows", in: 1...1_000_000_000)?.value ?? 200

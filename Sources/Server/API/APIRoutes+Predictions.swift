@@ -39,6 +39,16 @@ extension APIRoutes {
                     .json(try await platform.explanation(ofPrediction: call.parameter(0), scope: call.requireScope()))
                 }),
             Route(
+                "predictions.lineage", .get, "/api/v1/predictions/{prediction}/lineage",
+                "A decision traced back: its event, the version and the release that answered, what called for that version, tried it and taught it.",
+                access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
+                output: .object(
+                    [.init("prediction", .map(.any))]
+                        + ["event", "release", "version", "rollout", "training", "data", "pipeline_run"].map { .init($0, .nullable(.map(.any))) }),
+                handler: .asynchronous { [platform] call in
+                    .json(try await platform.decisionLineage(call.parameter(0), scope: call.requireScope()))
+                }),
+            Route(
                 "predictions.replay", .get, "/api/v1/predictions/{prediction}/replay",
                 "Computes a prediction again as of its time, and compares it with the record bit by bit.",
                 access: .needs(.predictionsRead, on: .thing(.prediction)), audit: .refusalsOnly,
