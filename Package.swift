@@ -147,7 +147,7 @@ let package = Package(
         .tests("Training", on: ["Models", "Training"]),
         .tests("Serving", on: ["Frames", "Expressions", "Definitions", "Storage", "Simulation", "World", "Serving"]),
         .tests("Registry", on: ["Frames", "Models", "Registry"]),
-        .tests("Monitoring", on: ["Bytes", "Frames", "World", "Monitoring", "MonitoringTesting"], exclude: ["Golden", "Scenarios"]),
+        .tests("Monitoring", on: ["Bytes", "Frames", "Statistics", "World", "Monitoring", "MonitoringTesting"], exclude: ["Golden", "Scenarios"]),
         .tests(
             "Pipelines",
             on: [

@@ -53,7 +53,7 @@ extension ProjectPlan {
         }
         for monitor in project.monitors {
             lines.append(
-                "monitor \(monitor.name): endpoint \(monitor.endpoint), windows of \(monitor.window)"
+                "monitor \(monitor.name): \(monitor.endpoint.map { "endpoint \($0)" } ?? "stream \(monitor.stream ?? "")"), windows of \(monitor.window)"
                     + (monitor.reactions.isEmpty ? "" : ", \(counted(monitor.reactions.count, "reaction"))"))
         }
         lines.append("")

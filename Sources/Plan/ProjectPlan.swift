@@ -2,8 +2,8 @@ public import MartletDefinitions
 internal import MartletExpressions
 internal import MartletFeatureStore
 internal import MartletFrames
-internal import MartletIngestion
-internal import MartletMonitoring
+package import MartletIngestion
+package import MartletMonitoring
 internal import MartletPipelines
 internal import MartletServing
 public import MartletTraining
@@ -90,7 +90,8 @@ public enum ProjectPlan {
         let pipelineNames = Set(of(PipelineDefinition.kind).map(\.name))
         let watched = MonitorReader.Surroundings(
             endpoints: self.watched(endpoints, models, streams), brokenEndpoints: brokenEndpoints, pipelines: Set(pipelines.map(\.name)),
-            brokenPipelines: pipelineNames.subtracting(pipelines.map(\.name)))
+            brokenPipelines: pipelineNames.subtracting(pipelines.map(\.name)), streams: streams.mapValues(\.watchedFields),
+            brokenStreams: brokenStreams)
         let monitors = of(MonitorDefinition.kind).compactMap { MonitorReader.read($0, in: watched, errors: errors) }
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(
@@ -164,4 +165,25 @@ public enum ProjectPlan {
 
     /// The reference page of the users' files.
     public static var referencePage: String { ReferencePage.markdown(kinds) }
+}
+
+extension StreamDefinition {
+    /// Its fields as monitors see them.
+    package var watchedFields: [WatchedField] {
+        contract.fields.map { field in
+            let role: WatchedField.Role =
+                if field.knownAfter != nil {
+                    .late
+                } else if field.isSubject {
+                    .person
+                } else if field.type == .timestamp {
+                    .time
+                } else if contract.unique == [field.name] {
+                    .key
+                } else {
+                    .value
+                }
+            return WatchedField(field.name, field.type, role)
+        }
+    }
 }

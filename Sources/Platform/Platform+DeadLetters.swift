@@ -49,7 +49,7 @@ extension Platform {
                 guard let stream else { continue }
                 let raw = group.compactMap { entry in entry.raw.map { (id: entry.id, bytes: $0) } }
                 for (ids, rows) in try parsed(raw, origin, stream) {
-                    report.add(try await admit([stream.checked(rows)], to: stream, origin: origin))
+                    report.add(try await admit([stream.checked(rows)], to: stream, origin: origin, isReplay: true))
                     // Those that failed again were kept anew by `admit`, so all of these can go.
                     try database.write { try deadLetters.remove(ids, $0) }
                 }

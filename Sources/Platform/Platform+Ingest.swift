@@ -190,8 +190,10 @@ extension Platform {
     /// commit, and folds them.
     ///
     /// What is a function of the rows alone is done for all parts at once; what is not, in their order.
+    ///
+    /// - Parameter isReplay: whether the rows were dead letters before, and counted as such.
     func admit(
-        _ parts: [ContractRows], to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = []
+        _ parts: [ContractRows], to stream: StreamRuntime, origin: DeadLetterTable.Origin, ignored: [String] = [], isReplay: Bool = false
     ) async throws -> IngestReport {
         var report = IngestReport()
         report.ignored = ignored
@@ -212,6 +214,7 @@ extension Platform {
             letters.sort { DeadLetter.Place.precedes($0.place, $1.place) }
             try database.write { transaction in
                 try deadLetters.add(letters, stream: stream.name, origin: origin, at: world.clock.now(), transaction)
+                if !isReplay { try countRejected(letters, of: stream.name, transaction) }
             }
             report.rejected = letters.count
             report.firstRejected = letters.prefix(10).map { "\(origin.source), \($0.place): \($0.message)" }

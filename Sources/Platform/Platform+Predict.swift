@@ -136,6 +136,7 @@ extension Platform {
             parser.parse(
                 objects: group.members.map { ($0.request.bytes, $0.request.rows) }, arrival: now,
                 askedAt: stream.contract.isTimedByArrival ? nil : now))
+        if !checked.deadLetters.isEmpty { countRefused(checked.deadLetters, by: endpoint.definition.name, at: now) }
         let (wrong, kept) = group.refusals(checked, of: stream)
         var rows = checked.frame
         if kept.count < rows.rowCount { rows = rows.gathering(kept.map(\.row)) }

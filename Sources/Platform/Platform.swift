@@ -89,6 +89,7 @@ public final class Platform: Sendable {
     /// What the rollouts under way have shown, by endpoint.
     let judges = RolloutJudges()
     let monitorDesk = MonitorDesk()
+    let refusedRows = RefusedRows()
     let alarms: AlarmDesk
     /// Where people reach this server, for messages.
     let externalAddress = Mutex("http://127.0.0.1:7070")

@@ -261,7 +261,22 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         monitor("an unknown pipeline", "drift: {}\non_alarm: [{ pipeline: dayly }]"),
         monitor("a reaction to an unknown measure", "drift: {}\non_alarm: [{ pipeline: daily, on: drifting }]"),
         monitor("an address that is none", "drift: {}\non_alarm: [{ webhook: alerts }]"),
+        monitor("a key of streams' quality", "quality: { rejected: 1% }"),
+        monitor("too much lateness", "drift: {}\nwindow: 1h\nlateness: 2d"),
+        streamMonitor("nothing to watch", ""),
+        streamMonitor("an unknown stream", "drift: {}", stream: "transaction"),
+        streamMonitor("what only predictions have", "drift: {}\nskew: 5"),
+        streamMonitor("a training for reference", "drift: {}\nreference: training"),
+        streamMonitor("an unknown field", "drift: { fields: [amuont] }"),
+        streamMonitor("features of a model", "drift: { features: all }"),
+        streamMonitor("the drift of persons", "drift: { fields: [customer_id] }"),
+        streamMonitor("the drift of a late field", "drift: { fields: [is_fraud] }"),
+        streamMonitor("the drift of times", "drift: { fields: [tx_time] }"),
     ]
+
+    private static func streamMonitor(_ name: String, _ keys: String, stream named: String = "transactions") -> PlantedMistake {
+        .init("a stream's monitor with " + name, endpoint, "fallback: { score: 0.0 }", "fallback: { score: 0.0 }\n---\nmonitor: watch\nstream: \(named)\n\(keys)")
+    }
 
     /// A monitor beside the endpoint, whose file has it behind the endpoint's own.
     private static func monitor(_ name: String, _ keys: String, endpoint named: String = "fraud") -> PlantedMistake {

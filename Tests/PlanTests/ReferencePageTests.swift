@@ -147,6 +147,16 @@ struct ReferencePageTests {
             """
         ),
         (
+            "monitors/orders.yaml",
+            """
+            monitor: orders
+            stream: orders
+            reference: seasonal
+            drift: { fields: [amount, kind] }
+            quality: { missing: 5%, schema: 1%, rejected: 1% }
+            """
+        ),
+        (
             "pipelines/p.yaml",
             """
             pipeline: p

@@ -18,7 +18,7 @@ struct Monitors: AsyncParsableCommand {
             try await Session.run(options) { session in
                 try await session.list(Ask(.get, "monitors")) { items in
                     guard !items.isEmpty else { return try session.console.say("the project has no monitor; see docs/how-to/monitor.md") }
-                    try session.console.say(AnswerText.table(items, first: ["monitor", "endpoint", "firing", "beyond", "rows"], session.console.style))
+                    try session.console.say(AnswerText.table(items, first: ["monitor", "endpoint", "stream", "firing", "beyond", "rows"], session.console.style))
                 }
             }
         }
@@ -29,7 +29,7 @@ struct Monitors: AsyncParsableCommand {
 
         @OptionGroup var options: ProjectOptions
 
-        @Option(help: "Only what was measured of requests, or once outcomes had come.")
+        @Option(help: "Only what was measured of requests, once outcomes had come, or of a stream's events.")
         var part: Part?
 
         @Option(help: "So many windows.")
@@ -38,7 +38,7 @@ struct Monitors: AsyncParsableCommand {
         @Argument(help: "The monitor.")
         var monitor: String
 
-        enum Part: String, ExpressibleByArgument, CaseIterable { case requests, outcomes }
+        enum Part: String, ExpressibleByArgument, CaseIterable { case requests, outcomes, events }
 
         func run() async throws {
             try await Session.run(options) { session in

@@ -7,8 +7,12 @@ enum MonitorText {
     static func window(_ window: JSONValue, _ style: Style = .plain) -> String {
         let rows = window["rows"]?.int64.map { NumberText.grouped($0) } ?? "0"
         var lines = [
-            "\(AnswerText.cell(window["monitor"])) \(AnswerText.cell(window["part"])), \(AnswerText.cell(window["start"])) to \(AnswerText.cell(window["end"])): \(rows) predictions"
+            "\(AnswerText.cell(window["monitor"])) \(AnswerText.cell(window["part"])), \(AnswerText.cell(window["start"])) to \(AnswerText.cell(window["end"])): \(rows) \(window["part"]?.string == "events" ? "events" : "predictions")"
         ]
+        if let reference = window["reference"], let chosen = reference["chosen"]?.string {
+            let errors = (reference["errors"]?.object?.members ?? []).map { "\($0.key) \($0.value.double.map(AnswerText.number) ?? "")" }
+            lines.append("  held against \(chosen) windows; how far it was from each: \(errors.joined(separator: ", "))")
+        }
         let ranks = ["beyond": 0, "between": 1, "within": 2, "missing": 3]
         let measures = (window["measures"]?.array ?? []).sorted { left, right in
             let (a, b) = (ranks[left["level"]?.string ?? ""] ?? 4, ranks[right["level"]?.string ?? ""] ?? 4)

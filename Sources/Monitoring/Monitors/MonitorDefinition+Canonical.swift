@@ -3,7 +3,7 @@ public import MartletDefinitions
 extension MonitorDefinition {
     public var canonical: CanonicalValue {
         .map([
-            "endpoint": .text(endpoint), "window": .span(window), "lateness": .span(lateness), "reference": canonical(reference),
+            "endpoint": .optional(endpoint), "stream": .optional(stream), "window": .span(window), "lateness": .span(lateness), "reference": canonical(reference),
             "minimum_rows": .integer(Int64(minimumRows)),
             "drift": drift.map {
                 .map([
@@ -13,7 +13,7 @@ extension MonitorDefinition {
             } ?? .none,
             "quality": .map([
                 "missing": .optional(quality.missing), "unseen": .optional(quality.unseen), "volume": .optional(quality.volume),
-                "freshness": .optional(quality.freshness),
+                "freshness": .optional(quality.freshness), "rejected": .optional(quality.rejected), "schema": .optional(quality.schema),
             ]),
             "performance": .list(performance.map(canonical)), "estimated": .list(estimated.map(canonical)),
             "bias": .list(
@@ -34,6 +34,7 @@ extension MonitorDefinition {
     private func canonical(_ reference: Reference) -> CanonicalValue {
         switch reference {
         case .training: .text("training")
+        case .seasonal: .text("seasonal")
         case .windows(let count, let every): .map(["windows": .integer(Int64(count)), "every": .span(every)])
         }
     }

@@ -5,7 +5,7 @@ extension MonitorDefinition {
     /// The kind `monitor` with its keys.
     public static let kind = DefinitionKind(
         name: "monitor", folder: "monitors",
-        summary: "A monitor watches what an endpoint is asked and what it answers, and raises alarms.",
+        summary: "A monitor watches what an endpoint is asked and what it answers, or what comes into a stream, and raises alarms.",
         example: """
             monitor: returns
             endpoint: returns
@@ -17,17 +17,23 @@ extension MonitorDefinition {
 
     static let keys = KeyTable(
         "a monitor",
+        "Exactly one of `endpoint` and `stream`. Of a stream `drift`, `quality`, `reference`, windows and alarms have a meaning.",
         keys: [
             .required("monitor", "name", "Its name."),
-            .required("endpoint", "name of an endpoint", "Whose predictions are watched."),
-            .optional("window", "span", standard: "`1d`", "Predictions are measured in windows of this length by their time; windows begin at multiples of it since 1970."),
-            .optional("lateness", "span", standard: "`10m`", "How long after a window's end predictions of it are waited for; what comes later is counted and not measured."),
+            .optional("endpoint", "name of an endpoint", "Whose predictions are watched."),
+            .optional("stream", "name of a stream", "Whose events are watched, as they came in; corrections and outcomes of events change no window."),
+            .optional("window", "span", standard: "`1d`", "Predictions or events are measured in windows of this length by their time; windows begin at multiples of it since 1970."),
+            .optional("lateness", "span", standard: "`10m`", "How long after a window's end what belongs to it is waited for, at most 30 windows; what comes later is counted and not measured."),
             .optional(
-                "reference", "`training` or a map", standard: "`training`",
-                "What inputs and outputs are held against: what the version that answers was trained on, or windows of the past."),
-            .optional("minimum_rows", "whole number", standard: "`200`", "Predictions of a window below which nothing is concluded from it."),
-            .optional("drift", "map", "How far features and outputs may move."),
-            .optional("quality", "map", "What may be wrong with what is asked."),
+                "reference", "`training`, `seasonal` or a map", standard: "`training`; of a stream `{ windows: 7 }`",
+                """
+                What inputs and outputs are held against: what the version that answers was trained on, or windows of the past. A stream has the latter. `seasonal`: the \
+                seven windows before, those of the same time in the last seven days, or of the same time and weekday in the last four weeks, whichever had been \
+                nearer over the last two weeks; the volume too is held against these.
+                """),
+            .optional("minimum_rows", "whole number", standard: "`200`", "Predictions or events of a window below which nothing is concluded from it."),
+            .optional("drift", "map", "How far features and outputs, or a stream's fields, may move."),
+            .optional("quality", "map", "What may be wrong with what is asked, or with what comes in."),
             .optional("performance", "map or list of maps", "How good predictions must be, once their outcomes are known."),
             .optional("estimated", "map or list of maps", "The same, estimated at once from the outputs of a binary model, without outcomes."),
             .optional("bias", "map or list of maps", "How far apart decisions for groups may be."),
@@ -49,8 +55,11 @@ extension MonitorDefinition {
     static let driftKeys = KeyTable(
         "the drift of a monitor",
         keys: [
-            .optional("features", "`all`, `none` or list of names", standard: "`all`", "Which features of the model."),
-            .optional("predictions", "true or false", standard: "`true`", "Whether the outputs too."),
+            .optional("features", "`all`, `none` or list of names", standard: "`all`", "Which features of the model; of an endpoint."),
+            .optional(
+                "fields", "`all` or list of names", standard: "`all`",
+                "Which fields of the stream; of a stream. Times, fields that identify persons and late fields have no drift, a unique key only by its name."),
+            .optional("predictions", "true or false", standard: "`true`", "Whether the outputs too; of an endpoint."),
             .optional(
                 "distance", Distance.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), standard: "`psi`",
                 """
@@ -65,10 +74,17 @@ extension MonitorDefinition {
     static let qualityKeys = KeyTable(
         "the quality of a monitor",
         keys: [
-            .optional("missing", "share", "How many points more of a feature may be missing than in the reference."),
-            .optional("unseen", "share", "How much of a feature may lie outside of the reference's range, or in categories that it lacks."),
-            .optional("volume", "share", "How much the number of predictions may differ from the mean of the last seven windows."),
-            .optional("freshness", "span", "How long no prediction at all may come."),
+            .optional("missing", "share", "How many points more of a feature or field may be missing than in the reference. Late fields are not watched."),
+            .optional("unseen", "share", "How much of a feature or field may lie outside of the reference's range, or in categories that it lacks."),
+            .optional("volume", "share", "How much the number of predictions or events may differ from the mean of the last seven windows."),
+            .optional("freshness", "span", "How long no prediction, or no event, at all may come."),
+            .optional("rejected", "share", "How many of the rows that arrive in a window may become dead letters; of a stream."),
+            .optional(
+                "schema", "share",
+                """
+                How many of the rows that come may have a field otherwise than the contract: without a value that it asks for, with one of another type, or with a field \
+                that it lacks. Each such field is told with what was seen. Of a stream a field that a release added or removed is told too, in the window in which it did.
+                """),
         ])
 
     static let performanceKeys = KeyTable(
@@ -116,7 +132,7 @@ extension MonitorDefinition {
             .optional("pipeline", "name of a pipeline", "Runs it, with the rights of whoever applied the project."),
             .optional("rollback", "`true`", "Restores the release before the version that answers came to answer; not while one is being tried."),
             .optional("webhook", "address", "Posts Alertmanager's body to it."),
-            .optional("on", "list of measures", standard: "all", "Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`."),
+            .optional("on", "list of measures", standard: "all", "Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`, `rejected`, `schema`."),
             .optional("cool_down", "span", standard: "`1d`", "For how long after it was done it is not done again."),
             .optional("budget", "whole number", standard: "`3`", "How often at most in seven days."),
             .optional("approval", "`required` or `none`", standard: "`none`", "Whether a person must say yes first."),

@@ -2,12 +2,20 @@ public import MartletDefinitions
 public import MartletFrames
 public import MartletWorld
 
-/// What is watched of an endpoint's predictions: a checked monitor.
+/// What is watched of an endpoint's predictions, or of a stream's events: a checked monitor.
 ///
-/// Predictions are parted by their time into windows of equal length. When a window has closed it is measured once, and each
+/// They are parted by their time into windows of equal length. When a window has closed it is measured once, and each
 /// measure is held against its bounds; what lies beyond raises an alarm.
 public struct MonitorDefinition: Definition {
-    /// What the inputs of a window are compared with.
+    /// What is watched.
+    public enum Subject: Hashable, Sendable {
+        /// The predictions of an endpoint.
+        case endpoint(String)
+        /// The events of a stream, as they came in.
+        case stream(String)
+    }
+
+    /// What a window is compared with.
     public enum Reference: Hashable, Sendable {
         /// What the version that answered was trained on.
         case training
@@ -15,6 +23,8 @@ public struct MonitorDefinition: Definition {
         ///
         /// With `every: 7d` a Monday is compared with Mondays.
         case windows(Int, every: Timestamp.Span)
+        /// Windows of the past, those of the same time and weekday or the last ones: whichever were nearer in the recent past.
+        case seasonal
     }
 
     public enum Distance: String, Hashable, Sendable, CaseIterable {
@@ -48,14 +58,14 @@ public struct MonitorDefinition: Definition {
     }
 
     public struct Drift: Hashable, Sendable {
-        /// Names of features; nil for all.
+        /// Names of features, or of a stream's fields; nil for all.
         public var features: [String]?
         public var predictions: Bool
         public var distance: Distance
         public var bounds: Bounds
     }
 
-    /// Bounds of what goes into a model, each nil where it is not watched.
+    /// Bounds of what goes into a model or a stream, each nil where it is not watched.
     public struct Quality: Hashable, Sendable {
         /// How many points more of a feature may be missing than in the reference.
         public var missing: Double?
@@ -63,8 +73,13 @@ public struct MonitorDefinition: Definition {
         public var unseen: Double?
         /// How much a window's number of predictions may differ from the mean of the windows before, as a share of it.
         public var volume: Double?
-        /// How long there may be no prediction at all.
+        /// How long there may be no prediction, or no event, at all.
         public var freshness: Timestamp.Span?
+        /// How many of the rows that come into a stream may become dead letters.
+        public var rejected: Double?
+        /// How many of the rows that come may have a field otherwise than the contract: without a value that it asks for, with one of another
+        /// type, or with a field that it lacks.
+        public var schema: Double?
     }
 
     public struct Performance: Hashable, Sendable {
@@ -95,7 +110,7 @@ public struct MonitorDefinition: Definition {
 
     public let name: String
     public let place: SourcePlace
-    public let endpoint: String
+    public let subject: Subject
     /// Windows begin at multiples of it since 1970.
     public let window: Timestamp.Span
     /// How long after a window's end predictions of it are waited for.
@@ -121,6 +136,18 @@ public struct MonitorDefinition: Definition {
     public let matures: Timestamp.Span
     /// For people; empty if there is none.
     public let doc: String
+
+    /// Whose predictions are watched; nil if events of a stream are.
+    public var endpoint: String? { if case .endpoint(let name) = subject { name } else { nil } }
+
+    /// Whose events are watched; nil if predictions of an endpoint are.
+    public var stream: String? { if case .stream(let name) = subject { name } else { nil } }
+
+    /// The begin of the window that a time belongs to; both in microseconds since 1970.
+    public func windowStart(of time: Int64) -> Int64 {
+        let rest = time % window.microseconds
+        return time - (rest < 0 ? rest + window.microseconds : rest)
+    }
 }
 
 /// How the alarms of a monitor behave.

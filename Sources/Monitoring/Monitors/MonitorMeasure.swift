@@ -6,6 +6,10 @@ public struct MonitorMeasure: Hashable, Sendable {
         case drift
         case predictionDrift = "prediction_drift"
         case missing, unseen, volume, freshness, performance, estimated, bias, errors, latency, skew
+        /// Rows of a stream that became dead letters.
+        case rejected
+        /// Fields that came otherwise than the contract has them.
+        case schema
     }
 
     public var kind: Kind
@@ -47,10 +51,11 @@ extension MonitorDefinition {
     public func reading(_ measure: MonitorMeasure, from start: Timestamp, to end: Timestamp) -> AlarmReading {
         let label =
             switch measure.kind {
-            case .drift, .missing, .unseen: "feature"
+            case .drift, .missing, .unseen: stream == nil ? "feature" : "field"
+            case .schema: "field"
             case .performance, .estimated: "metric"
             case .bias: "by"
-            case .predictionDrift, .volume, .freshness, .errors, .latency, .skew: ""
+            case .predictionDrift, .volume, .freshness, .errors, .latency, .skew, .rejected: ""
             }
         // A name that cannot be a label's value is cut, so that it is told all the same.
         let value = String(measure.subject.prefix(200))
@@ -58,25 +63,31 @@ extension MonitorDefinition {
         return AlarmReading(
             rule: rule(measure.kind), labels: labels, time: end, level: measure.level, value: measure.value, summary: sentence(measure),
             cause: AlarmCause(
-                monitor: name, from: start, to: end, feature: label == "feature" ? measure.subject : nil, figures: measure.figures))
+                monitor: name, from: start, to: end, feature: label == "feature" || label == "field" ? measure.subject : nil, figures: measure.figures))
     }
 
     /// What was measured, for people.
     public func sentence(_ measure: MonitorMeasure) -> String {
+        let rows = stream == nil ? "predictions" : "events"
         let what =
             switch measure.kind {
             case .drift: "\(measure.subject) moved: \(drift?.distance.rawValue ?? "distance")"
             case .predictionDrift: "predictions moved: \(drift?.distance.rawValue ?? "distance")"
             case .missing: "\(measure.subject) is missing more often than in the reference, by"
             case .unseen: "\(measure.subject) is outside of what the reference has, a share of"
-            case .volume: "the number of predictions differs from the mean of the windows before, by a share of"
-            case .freshness: "seconds without a prediction:"
+            case .volume: "the number of \(rows) differs from the mean of the windows before, by a share of"
+            case .freshness: "seconds without \(stream == nil ? "a prediction" : "an event"):"
             case .performance: measure.subject
             case .estimated: "\(measure.subject), estimated without outcomes:"
             case .bias: "\(measure.subject): greatest gap between groups"
             case .errors: "share of predictions that the fallback answered:"
             case .latency: "microseconds that 99 of 100 predictions took at most:"
             case .skew: "predictions that a computation anew does not give bit by bit:"
+            case .rejected: "share of the rows that came which the contract refused:"
+            case .schema:
+                "\(measure.subject) came otherwise than the contract has it"
+                    + (measure.figures.isEmpty ? "" : " (\(measure.figures.map { "\($0.name): \(FigureText.short($0.value))" }.joined(separator: ", ")))")
+                    + ", a share of the rows of"
             }
         let bound = "\(measure.bounds.isUpper ? "at most" : "at least") \(FigureText.short(measure.bounds.raise))"
         guard let value = measure.value else { return "\(what) unknown (\(bound))" }

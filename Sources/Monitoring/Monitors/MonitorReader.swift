@@ -24,24 +24,41 @@ package struct MonitorReader {
         }
     }
 
+    /// What a monitor watches, resolved.
+    enum Watched {
+        case endpoint(WatchedEndpoint)
+        case stream([WatchedField])
+
+        var endpoint: WatchedEndpoint? { if case .endpoint(let endpoint) = self { endpoint } else { nil } }
+        var fields: [WatchedField]? { if case .stream(let fields) = self { fields } else { nil } }
+    }
+
     /// What a monitor's references are resolved in.
     package struct Surroundings: Sendable {
         package var endpoints: [String: WatchedEndpoint]
         package var brokenEndpoints: Set<String>
         package var pipelines: Set<String>
         package var brokenPipelines: Set<String>
+        /// The fields of each stream, in its order.
+        package var streams: [String: [WatchedField]]
+        package var brokenStreams: Set<String>
 
-        package init(endpoints: [String: WatchedEndpoint], brokenEndpoints: Set<String>, pipelines: Set<String>, brokenPipelines: Set<String>) {
+        package init(
+            endpoints: [String: WatchedEndpoint], brokenEndpoints: Set<String>, pipelines: Set<String>, brokenPipelines: Set<String>,
+            streams: [String: [WatchedField]], brokenStreams: Set<String>
+        ) {
             self.endpoints = endpoints
             self.brokenEndpoints = brokenEndpoints
+            self.streams = streams
+            self.brokenStreams = brokenStreams
             self.pipelines = pipelines
             self.brokenPipelines = brokenPipelines
         }
     }
 
-    private let surroundings: Surroundings
-    private let errors: ErrorCollector
-    private let title: String
+    let surroundings: Surroundings
+    let errors: ErrorCollector
+    let title: String
 
     private init(_ block: Block, _ surroundings: Surroundings, _ errors: ErrorCollector) {
         title = block.title
@@ -58,39 +75,37 @@ package struct MonitorReader {
         let before = errors.count
         guard var map = MapReader(block.node, MonitorDefinition.keys, title: title, errors: errors) else { return nil }
         _ = map.node("monitor")
-        let endpointText = map.requiredText("endpoint")
+        // What only predictions have is not asked for of a stream, and so told to have no meaning there.
+        let isStream = map.has("stream") && !map.has("endpoint")
+        let subjectText = map.requiredText(isStream ? "stream" : "endpoint")
         let window = map.span("window", atLeast: .seconds(1))?.value ?? .days(1)
-        let lateness = map.span("lateness")?.value ?? .minutes(10)
+        let latenessText = map.span("lateness")
+        let lateness = latenessText?.value ?? .minutes(10)
         let referenceNode = map.node("reference")
         let minimumRows = map.integer("minimum_rows", in: 1...1_000_000_000)?.value ?? 200
         let driftNode = map.node("drift")
         let qualityNode = map.node("quality")
-        let performanceNode = map.node("performance")
-        let estimatedNode = map.node("estimated")
-        let biasNode = map.node("bias")
-        let errorShare = map.node("errors").flatMap { NodeValues(errors, "the key 'errors' of \(title)").share($0)?.value }
-        let latency = map.span("latency", atLeast: Timestamp.Span(microseconds: 1))?.value
-        let skew = map.integer("skew", in: 0...10_000)?.value ?? 0
+        let performanceNode = isStream ? nil : map.node("performance")
+        let estimatedNode = isStream ? nil : map.node("estimated")
+        let biasNode = isStream ? nil : map.node("bias")
+        let errorNode = isStream ? nil : map.node("errors")
+        let errorShare = errorNode.flatMap { NodeValues(errors, "the key 'errors' of \(title)").share($0)?.value }
+        let latency = isStream ? nil : map.span("latency", atLeast: Timestamp.Span(microseconds: 1))?.value
+        let skew = isStream ? 0 : map.integer("skew", in: 0...10_000)?.value ?? 0
         let alarmsNode = map.node("alarms")
         let reactionsNode = map.node("on_alarm")
         let doc = map.text("doc")?.value ?? ""
         map.finish()
 
-        guard let endpointText else { return nil }
-        guard let endpoint = surroundings.endpoints[endpointText.value] else {
-            if !surroundings.brokenEndpoints.contains(endpointText.value) {
-                errors.addUnknown(
-                    "endpoint", endpointText.value, within: " in \(title)", at: endpointText.place,
-                    choices: surroundings.endpoints.keys.sorted(), plural: "endpoints")
-            }
-            return nil
-        }
-        let reference = referenceNode.flatMap { self.reference($0, window) } ?? .training
-        let drift = driftNode.flatMap { self.drift($0, endpoint) }
-        let quality = qualityNode.map(self.quality) ?? MonitorDefinition.Quality()
-        let performance = list(performanceNode) { self.performance($0, endpoint, isEstimated: false) }
-        let estimated = list(estimatedNode) { self.performance($0, endpoint, isEstimated: true) }
-        let bias = list(biasNode) { self.bias($0, endpoint) }
+        guard let subjectText, let watched = isStream ? stream(subjectText) : endpoint(subjectText) else { return nil }
+        checkLateness(latenessText, window)
+        let standard: MonitorDefinition.Reference = isStream ? .windows(7, every: window) : .training
+        let reference = referenceNode.flatMap { self.reference($0, window, isStream: isStream) } ?? standard
+        let drift = driftNode.flatMap { self.drift($0, watched) }
+        let quality = qualityNode.map { self.quality($0, isStream: isStream) } ?? MonitorDefinition.Quality()
+        let performance = list(performanceNode) { node in watched.endpoint.flatMap { self.performance(node, $0, isEstimated: false) } }
+        let estimated = list(estimatedNode) { node in watched.endpoint.flatMap { self.performance(node, $0, isEstimated: true) } }
+        let bias = list(biasNode) { node in watched.endpoint.flatMap { self.bias(node, $0) } }
         let alarms = alarmsNode.map(self.alarms) ?? AlarmDefaults()
         let reactions = list(reactionsNode, isList: true) { self.reaction($0) }
         refuseRepetition(performance.map(\.metric.rawValue), performanceNode, "performance")
@@ -101,16 +116,16 @@ package struct MonitorReader {
             && latency == nil && skew == 0
         guard !isEmpty else {
             errors.add(
-                .wrongValue, at: block.place, "\(title) watches nothing", expected: "drift, quality, performance …",
-                hint: "add 'drift: { features: all }'")
+                .wrongValue, at: block.place, "\(title) watches nothing", expected: isStream ? "drift or quality" : "drift, quality, performance …",
+                hint: isStream ? "add 'drift: { fields: all }'" : "add 'drift: { features: all }'")
             return nil
         }
         return MonitorDefinition(
-            name: block.name, place: block.place, endpoint: endpointText.value, window: window, lateness: lateness, reference: reference,
+            name: block.name, place: block.place, subject: isStream ? .stream(subjectText.value) : .endpoint(subjectText.value), window: window, lateness: lateness, reference: reference,
             minimumRows: Int(minimumRows), drift: drift, quality: quality, performance: performance, estimated: estimated, bias: bias,
             errors: errorShare.map { .init(raise: $0, clear: $0) },
             latency: latency.map { .init(raise: Double($0.microseconds), clear: Double($0.microseconds)) }, skewSample: Int(skew),
-            alarms: alarms, reactions: reactions, matures: endpoint.labelKnownAfter, doc: doc)
+            alarms: alarms, reactions: reactions, matures: watched.endpoint?.labelKnownAfter ?? .zero, doc: doc)
     }
 
     // MARK: - Details
@@ -138,10 +153,12 @@ package struct MonitorReader {
         }
     }
 
-    private func reference(_ node: LocatedNode, _ window: Timestamp.Span) -> MonitorDefinition.Reference? {
+    private func reference(_ node: LocatedNode, _ window: Timestamp.Span, isStream: Bool) -> MonitorDefinition.Reference? {
         if case .scalar(let scalar) = node.content {
-            if scalar.text == "training" { return .training }
-            NodeValues(errors, "the reference of \(title)").wrong(node, expected: "'training' or a map", hint: "as in { windows: 4, every: 7d }")
+            if scalar.text == "seasonal" { return .seasonal }
+            if scalar.text == "training", !isStream { return .training }
+            NodeValues(errors, "the reference of \(title)").wrong(
+                node, expected: isStream ? "'seasonal' or a map, since no version was trained on a stream" : "'training', 'seasonal' or a map", hint: "as in { windows: 4, every: 7d }")
             return nil
         }
         guard var map = MapReader(node, MonitorDefinition.windowsKeys, title: "the reference of \(title)", errors: errors) else { return nil }
@@ -156,21 +173,24 @@ package struct MonitorReader {
         return count.map { .windows(Int($0.value), every: every?.value ?? window) }
     }
 
-    private func drift(_ node: LocatedNode, _ endpoint: WatchedEndpoint) -> MonitorDefinition.Drift? {
+    private func drift(_ node: LocatedNode, _ watched: Watched) -> MonitorDefinition.Drift? {
         let title = "the drift of \(title)"
         guard var map = MapReader(node, MonitorDefinition.driftKeys, title: title, errors: errors) else { return nil }
-        let names = map.texts("features")
-        let predictions = map.bool("predictions")?.value ?? true
+        let names = map.texts(watched.endpoint == nil ? "fields" : "features")
+        var predictions = false
+        if let endpoint = watched.endpoint { predictions = map.bool("predictions")?.value ?? true && endpoint.task != .labels }
         let distance = map.choice("distance", MonitorDefinition.Distance.self)?.value ?? .psi
         let raise = map.number("raise", in: 0...1e15)
         let clear = map.number("clear", in: 0...1e15)
         map.finish()
         var features: [String]?
         if let names, names.map(\.value) != ["all"] {
-            features = names.map(\.value) == ["none"] ? [] : names.map(\.value)
-            for name in names where features?.isEmpty == false && !endpoint.features.contains(name.value) {
+            features = watched.endpoint != nil && names.map(\.value) == ["none"] ? [] : names.map(\.value)
+            if let fields = watched.fields { check(names, among: fields, title) }
+            for name in names where features?.isEmpty == false && watched.endpoint?.features.contains(name.value) == false {
                 errors.addUnknown(
-                    "feature", name.value, within: " in \(title)", at: name.place, choices: endpoint.features, plural: "features of the model")
+                    "feature", name.value, within: " in \(title)", at: name.place, choices: watched.endpoint?.features ?? [],
+                    plural: "features of the model")
             }
         }
         let isUpper = distance != .chiSquared
@@ -184,7 +204,7 @@ package struct MonitorReader {
         let end = clear?.value ?? (isUpper ? bound / 2 : bound)
         check(bound, end, isUpper, at: clear?.place ?? node.place, title)
         return MonitorDefinition.Drift(
-            features: features, predictions: predictions && endpoint.task != .labels, distance: distance,
+            features: features, predictions: predictions, distance: distance,
             bounds: .init(raise: bound, clear: end, isUpper: isUpper))
     }
 
@@ -197,7 +217,7 @@ package struct MonitorReader {
             hint: "make 'clear' \(isUpper ? "at most" : "at least") \(NodeValues.plain(raise))")
     }
 
-    private func quality(_ node: LocatedNode) -> MonitorDefinition.Quality {
+    private func quality(_ node: LocatedNode, isStream: Bool) -> MonitorDefinition.Quality {
         let title = "the quality of \(title)"
         var quality = MonitorDefinition.Quality()
         guard var map = MapReader(node, MonitorDefinition.qualityKeys, title: title, errors: errors) else { return quality }
@@ -208,6 +228,8 @@ package struct MonitorReader {
         quality.unseen = share(map.node("unseen"), "unseen")
         quality.volume = share(map.node("volume"), "volume")
         quality.freshness = map.span("freshness", atLeast: .minutes(1))?.value
+        quality.schema = share(map.node("schema"), "schema")
+        if isStream { quality.rejected = share(map.node("rejected"), "rejected") }
         map.finish()
         return quality
     }

@@ -26,8 +26,11 @@ extension MonitorWindow {
     /// - Parameters:
     ///   - names: of the watched features, in the monitor's order.
     ///   - differing: of the sampled predictions, how many were computed again, and how many came out otherwise.
+    ///   - schema: how rows that were asked about had fields otherwise than the contract, and how many were refused.
+    ///   - before: fields of which that was told of the window before.
     package func measures(
-        _ definition: MonitorDefinition, _ names: [String], against reference: MonitorReference, differing: (checked: Int, count: Int)?
+        _ definition: MonitorDefinition, _ names: [String], against reference: MonitorReference, differing: (checked: Int, count: Int)?,
+        schema: (faults: SchemaFaults, refused: Int), before: [String]
     ) -> [MonitorMeasure] {
         var measures: [MonitorMeasure] = []
         let isEnough = rows - degraded >= definition.minimumRows
@@ -35,33 +38,15 @@ extension MonitorWindow {
         if let drift = definition.drift {
             for (index, name) in names.enumerated() where drift.features?.contains(name) ?? true {
                 let share = total > 0 && index < reference.importance.count ? reference.importance[index] / total : nil
-                measures.append(measure(.drift, name, features[index], reference.features[index], drift, isEnough, share: share))
+                measures.append(drift.measure(.drift, name, features[index], reference.features[index], isEnough, share: share))
             }
-            if drift.predictions { measures.append(measure(.predictionDrift, "", output, reference.output, drift, isEnough, share: nil)) }
+            if drift.predictions { measures.append(drift.measure(.predictionDrift, "", output, reference.output, isEnough, share: nil)) }
         }
-        if let bound = definition.quality.missing {
-            for (index, name) in names.enumerated() {
-                let before = reference.features[index]?.missingShare
-                let value = isEnough ? features[index].missingShare.flatMap { now in before.map { max(0, now - $0) } } : nil
-                measures.append(
-                    MonitorMeasure(
-                        .missing, name, value: value, bounds: .init(raise: bound, clear: bound),
-                        figures: [.init("missing", features[index].missingShare ?? 0), .init("reference_missing", before ?? 0)]))
-            }
-        }
-        if let bound = definition.quality.unseen {
-            for (index, name) in names.enumerated() {
-                let value = isEnough ? reference.features[index].flatMap { features[index].share(outside: $0) } : nil
-                measures.append(MonitorMeasure(.unseen, name, value: value, bounds: .init(raise: bound, clear: bound)))
-            }
-        }
-        if let bound = definition.quality.volume, !reference.volumes.isEmpty {
-            let mean = Double(reference.volumes.reduce(0, +)) / Double(reference.volumes.count)
-            let value = mean > 0 ? (Double(rows) - mean).magnitude / mean : nil
-            measures.append(
-                MonitorMeasure(
-                    .volume, value: value, bounds: .init(raise: bound, clear: bound), figures: [.init("rows", Double(rows)), .init("mean", mean)]))
-        }
+        measures += definition.quality.missingMeasures(names, features, reference, isEnough)
+        measures += definition.quality.unseenMeasures(names.indices.map { (names[$0], features[$0], reference.features[$0]) }, isEnough)
+        measures += definition.quality.volumeMeasures(rows, reference)
+        measures += definition.quality.schemaMeasures(
+            schema.faults, .none, came: rows + schema.refused, before: before, minimum: definition.minimumRows)
         if let bounds = definition.errors {
             let interval = ConfidenceInterval.rate(successes: degraded, trials: rows)
             measures.append(
@@ -90,34 +75,6 @@ extension MonitorWindow {
                     figures: [.init("checked", Double(differing.checked)), .init("differing", Double(differing.count))]))
         }
         return measures
-    }
-
-    private func measure(
-        _ kind: MonitorMeasure.Kind, _ name: String, _ current: ColumnProfile, _ reference: ColumnProfile?, _ drift: MonitorDefinition.Drift,
-        _ isEnough: Bool, share: Double?
-    ) -> MonitorMeasure {
-        guard isEnough, let reference, let found = ColumnDrift(reference: reference, current: current) else {
-            return MonitorMeasure(kind, name, value: nil, bounds: drift.bounds)
-        }
-        // Categories have no order, so distances of numbers have no meaning for them.
-        let value: Double?
-        switch drift.distance {
-        case .psi: value = found.distances.populationStability
-        case .chiSquared: value = found.distances.chiSquared.pValue
-        case .jensenShannon: value = found.distances.jensenShannon
-        case .ks: value = found.kolmogorovSmirnov?.statistic ?? found.distances.populationStability
-        case .wasserstein:
-            let deviation = reference.numbers?.standardDeviation ?? 0
-            value = found.wasserstein.map { deviation > 0 ? $0 / deviation : $0 > 0 ? .greatestFiniteMagnitude : 0 } ?? found.distances.populationStability
-        }
-        var figures: [AlarmCause.Figure] = [
-            .init("rows", Double(found.currentCount)), .init("psi", found.distances.populationStability), .init("jensen_shannon", found.distances.jensenShannon),
-        ]
-        if let ks = found.kolmogorovSmirnov { figures.append(.init("ks", ks.statistic)) }
-        if let mean = current.numbers?.mean { figures.append(.init("mean", mean)) }
-        if let mean = reference.numbers?.mean { figures.append(.init("reference_mean", mean)) }
-        let effect = share.flatMap { share in value.map { (drift.bounds.isUpper ? $0 : 1 - $0) * share } }
-        return MonitorMeasure(kind, name, value: value, bounds: drift.bounds, effect: effect, figures: figures)
     }
 }
 

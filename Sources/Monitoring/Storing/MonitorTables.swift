@@ -4,12 +4,14 @@ public import MartletStorage
 
 /// One measured window of a monitor.
 public struct MeasuredWindow: Hashable, Sendable {
-    /// What of a window's predictions was measured.
+    /// What of a window was measured.
     public enum Part: String, Hashable, Sendable, CaseIterable {
         /// What was asked and answered: as soon as the window has closed.
         case requests
         /// What it turned out to be: once the outcomes must have come.
         case outcomes
+        /// What came into a stream.
+        case events
     }
 
     public var monitor: String
@@ -20,8 +22,14 @@ public struct MeasuredWindow: Hashable, Sendable {
     public var measured: Timestamp
     public var rows: Int
     public var measures: [MonitorMeasure]
+    /// What it was held against, where the monitor chose that.
+    public var reference: ReferenceChoice?
 
-    public init(monitor: String, part: Part, start: Timestamp, end: Timestamp, measured: Timestamp, rows: Int, measures: [MonitorMeasure]) {
+    public init(
+        monitor: String, part: Part, start: Timestamp, end: Timestamp, measured: Timestamp, rows: Int, measures: [MonitorMeasure],
+        reference: ReferenceChoice? = nil
+    ) {
+        self.reference = reference
         self.monitor = monitor
         self.part = part
         self.start = start
@@ -38,13 +46,19 @@ public struct MonitorProgress: Hashable, Sendable {
     public var position: Int64
     /// Windows that begin before it are closed.
     public var closedThrough: Timestamp
-    /// Predictions that came after their window had closed.
+    /// What came after its window had closed, or for more windows at a time than may be open.
     public var late: Int64
+    /// Up to where the log had been read: what stands before it is not counted as late once more.
+    public var readThrough: Int64
+    /// When the newest came; nil before the first.
+    public var newest: Timestamp?
 
-    public init(position: Int64, closedThrough: Timestamp, late: Int64 = 0) {
+    public init(position: Int64, closedThrough: Timestamp, late: Int64 = 0, readThrough: Int64, newest: Timestamp? = nil) {
         self.position = position
         self.closedThrough = closedThrough
         self.late = late
+        self.readThrough = readThrough
+        self.newest = newest
     }
 }
 
@@ -90,7 +104,15 @@ public struct MonitorTables: Sendable {
                     one INTEGER PRIMARY KEY CHECK (one = 1),
                     first_sequence INTEGER NOT NULL
                 );
-                """)
+                """),
+        Migration(
+            part: "monitoring", number: 2,
+            sql: """
+                ALTER TABLE monitoring_progress ADD COLUMN read_through INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE monitoring_progress ADD COLUMN newest INTEGER;
+                """),
+        RejectionTable.migration,
+        Migration(part: "monitoring", number: 4, sql: "ALTER TABLE monitoring_windows ADD COLUMN reference TEXT"),
     ]
 
     public init() {}
@@ -99,9 +121,9 @@ public struct MonitorTables: Sendable {
 
     public func add(_ window: MeasuredWindow, _ database: any DatabaseTransaction) throws {
         try database.execute("""
-            INSERT INTO monitoring_windows (monitor, part, start, end_time, measured, row_count, measures)
+            INSERT INTO monitoring_windows (monitor, part, start, end_time, measured, row_count, measures, reference)
             VALUES (\(window.monitor), \(window.part.rawValue), \(window.start), \(window.end), \(window.measured), \(window.rows),
-                \(JSONValue.array(window.measures.map(\.json)).description))
+                \(JSONValue.array(window.measures.map(\.json)).description), \(window.reference?.json.description))
             """)
     }
 
@@ -126,7 +148,32 @@ public struct MonitorTables: Sendable {
             measures: try items.map { item in
                 guard let measure = MonitorMeasure(item) else { throw MonitoringError.damaged("measures") }
                 return measure
-            })
+            }, reference: try reference(row))
+    }
+
+    private func reference(_ row: DatabaseRow) throws -> ReferenceChoice? {
+        guard let text: String = try row.optional("reference") else { return nil }
+        guard let choice = (try? JSONValue(parsing: text)).flatMap(ReferenceChoice.init) else { throw MonitoringError.damaged("windows") }
+        return choice
+    }
+
+    /// What windows before one were held against, the newest first.
+    public func references(
+        of monitor: String, part: MeasuredWindow.Part, before start: Timestamp, limit: Int, _ database: any DatabaseReader
+    ) throws -> [ReferenceChoice] {
+        try database.rows("""
+            SELECT reference FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue) AND start < \(start)
+            ORDER BY start DESC LIMIT \(limit)
+            """, limit: limit).compactMap(reference)
+    }
+
+    /// How many rows there were in the window that begins at a time; nil of the very first, of which a part had passed when the monitor
+    /// began, and where none was measured.
+    public func rows(of monitor: String, part: MeasuredWindow.Part, start: Timestamp, _ database: any DatabaseReader) throws -> Int? {
+        try database.row("""
+            SELECT row_count FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue) AND start = \(start)
+                AND start > (SELECT MIN(start) FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue))
+            """)?.value("row_count")
     }
 
     public func setProfiles(_ profiles: [UInt8], of monitor: String, start: Timestamp, _ database: any DatabaseTransaction) throws {
@@ -145,16 +192,26 @@ public struct MonitorTables: Sendable {
     public func progress(of monitor: String, _ part: MeasuredWindow.Part, _ database: any DatabaseReader) throws -> MonitorProgress? {
         try database.row("SELECT * FROM monitoring_progress WHERE monitor = \(monitor) AND part = \(part.rawValue)").map { row in
             MonitorProgress(
-                position: try row.value("position"), closedThrough: try row.value("closed_through"), late: try row.value("late"))
+                position: try row.value("position"), closedThrough: try row.value("closed_through"), late: try row.value("late"),
+                readThrough: try row.value("read_through"), newest: try row.optional("newest"))
         }
     }
 
     public func set(_ progress: MonitorProgress, of monitor: String, _ part: MeasuredWindow.Part, _ database: any DatabaseTransaction) throws {
         try database.execute("""
-            INSERT INTO monitoring_progress (monitor, part, position, closed_through, late)
-            VALUES (\(monitor), \(part.rawValue), \(progress.position), \(progress.closedThrough), \(progress.late))
-            ON CONFLICT (monitor, part) DO UPDATE SET position = excluded.position, closed_through = excluded.closed_through, late = excluded.late
+            INSERT INTO monitoring_progress (monitor, part, position, closed_through, late, read_through, newest)
+            VALUES (\(monitor), \(part.rawValue), \(progress.position), \(progress.closedThrough), \(progress.late), \(progress.readThrough),
+                \(progress.newest))
+            ON CONFLICT (monitor, part) DO UPDATE SET position = excluded.position, closed_through = excluded.closed_through,
+                late = excluded.late, read_through = excluded.read_through, newest = excluded.newest
             """)
+    }
+
+    /// How many rows there were in each of the windows before one, the newest first; nothing of the very first, of which a part had
+    /// passed when the monitor began.
+    public func volumes(of monitor: String, part: MeasuredWindow.Part, before start: Timestamp, limit: Int, _ database: any DatabaseReader) throws -> [Int] {
+        let found = try windows(of: monitor, part: part, from: nil, to: start, limit: limit + 1, database).map(\.rows)
+        return Array(found.count > limit ? found.prefix(limit) : found.dropLast())
     }
 
     /// Removes windows and profiles that ended before a time.

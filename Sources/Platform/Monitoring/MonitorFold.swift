@@ -21,11 +21,7 @@ struct MonitorFold: Sendable {
     /// When the newest prediction came; nil before the first.
     var newest: Timestamp?
 
-    func start(of time: Int64) -> Int64 {
-        let length = definition.window.microseconds
-        let rest = time % length
-        return time - (rest < 0 ? rest + length : rest)
-    }
+    func start(of time: Int64) -> Int64 { definition.windowStart(of: time) }
 }
 
 /// The features that a monitor watches, as predictions are stored.
@@ -39,13 +35,20 @@ final class MonitorDesk: Sendable {
     /// Held while predictions are read: one reader at a time.
     let reading = AsyncLock()
     private let folds = Mutex<[String: MonitorFold]>([:])
+    private let streams = Mutex<[String: StreamFold]>([:])
 
     subscript(monitor: String) -> MonitorFold? {
         get { folds.withLock { $0[monitor] } }
         set { folds.withLock { $0[monitor] = newValue } }
     }
 
+    /// Hands the fold of a stream's monitor out, so that it is changed in place; none is there until it is put back.
+    func takeStream(_ monitor: String) -> StreamFold? { streams.withLock { $0.removeValue(forKey: monitor) } }
+
+    func put(_ fold: StreamFold) { streams.withLock { $0[fold.definition.name] = fold } }
+
     func keep(_ monitors: Set<String>) {
         folds.withLock { folds in folds = folds.filter { monitors.contains($0.key) } }
+        streams.withLock { streams in streams = streams.filter { monitors.contains($0.key) } }
     }
 }

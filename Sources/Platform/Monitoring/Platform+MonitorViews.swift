@@ -12,15 +12,17 @@ extension Platform {
         try scope.require(.monitorsRead, on: .project(project))
         return try (inForce.project?.monitors ?? []).map { monitor in
             let tables = MonitorTables()
+            let part: MeasuredWindow.Part = monitor.stream == nil ? .requests : .events
             let (last, requests, outcomes) = try database.read { reader in
                 (
-                    try tables.windows(of: monitor.name, part: .requests, from: nil, to: nil, limit: 1, reader).first,
-                    try tables.progress(of: monitor.name, .requests, reader), try tables.progress(of: monitor.name, .outcomes, reader)
+                    try tables.windows(of: monitor.name, part: part, from: nil, to: nil, limit: 1, reader).first,
+                    try tables.progress(of: monitor.name, part, reader), try tables.progress(of: monitor.name, .outcomes, reader)
                 )
             }
             let firing = alarms.look { machine in machine.alarms.count { $0.isFiring && $0.cause.monitor == monitor.name } }
             return [
-                "monitor": .string(monitor.name), "endpoint": .string(monitor.endpoint), "window": .string("\(monitor.window)"),
+                "monitor": .string(monitor.name), "endpoint": monitor.endpoint.map { .string($0) } ?? .null,
+                "stream": monitor.stream.map { .string($0) } ?? .null, "window": .string("\(monitor.window)"),
                 "last_window": last.map { .string("\($0.start)") } ?? .null, "rows": last.map { .int64(Int64($0.rows)) } ?? .null,
                 "beyond": last.map { .int64(Int64($0.measures.count { $0.level == .beyond })) } ?? .null, "firing": .int64(Int64(firing)),
                 "late": .int64((requests?.late ?? 0) + (outcomes?.late ?? 0)),
@@ -50,6 +52,7 @@ extension MeasuredWindow {
         [
             "monitor": .string(monitor), "part": .string(part.rawValue), "start": .string("\(start)"), "end": .string("\(end)"),
             "measured": .string("\(measured)"), "rows": .int64(Int64(rows)), "measures": .array(measures.map(\.json)),
+            "reference": reference?.json ?? .null,
         ]
     }
 }

@@ -21,37 +21,56 @@ extension Platform {
         try await monitorDesk.reading.hold { () async throws in
             let monitors = inForce.project?.monitors ?? []
             monitorDesk.keep(Set(monitors.map(\.name)))
+            try storeRefused()
             for monitor in monitors {
-                guard let endpoint = inForce.endpoints[monitor.endpoint], endpoint.model != nil else { continue }
-                var fold = try self.fold(monitor, endpoint)
-                let isCurrent = try await readRequests(&fold, endpoint)
-                if isCurrent { try await closeRequests(&fold, endpoint) }
-                monitorDesk[monitor.name] = fold
-                if !monitor.performance.isEmpty || monitor.bias.contains(where: \.rate.needsOutcomes) {
-                    if try await readOutcomes(&fold, endpoint) { try closeOutcomes(&fold) }
-                    monitorDesk[monitor.name] = fold
+                switch monitor.subject {
+                case .endpoint(let name):
+                    guard let endpoint = inForce.endpoints[name], endpoint.model != nil else { continue }
+                    try await check(monitor, endpoint)
+                case .stream(let name):
+                    guard let stream = inForce.streams[name] else { continue }
+                    try await check(monitor, stream)
                 }
-                try checkFreshness(fold)
             }
         }
         if alarms.isDue(at: world.clock.now()) { try alarms.turn { $0.tick(at: $1, &$2) } }
         await carryOutAlarmEffects()
     }
 
+    private func check(_ monitor: MonitorDefinition, _ endpoint: EndpointRuntime) async throws {
+        var fold = try self.fold(monitor, endpoint)
+        let isCurrent = try await readRequests(&fold, endpoint)
+        if isCurrent { try await closeRequests(&fold, endpoint) }
+        monitorDesk[monitor.name] = fold
+        if !monitor.performance.isEmpty || monitor.bias.contains(where: \.rate.needsOutcomes) {
+            if try await readOutcomes(&fold, endpoint) { try closeOutcomes(&fold) }
+            monitorDesk[monitor.name] = fold
+        }
+        try checkFreshness(monitor, newest: fold.newest)
+    }
+
     /// The fold of a monitor as it is defined now; begun anew from the log where the definition or the model's features are others.
     private func fold(_ monitor: MonitorDefinition, _ endpoint: EndpointRuntime) throws -> MonitorFold {
         let columns = WatchedColumns(of: endpoint)
         if let fold = monitorDesk[monitor.name], fold.definition.canonical == monitor.canonical, fold.columns == columns { return fold }
-        func begin(_ part: MeasuredWindow.Part) throws -> MonitorProgress {
-            if let stored = try database.read({ try MonitorTables().progress(of: monitor.name, part, $0) }) { return stored }
-            // Of the past before it was applied nothing is measured.
-            let length = monitor.window.microseconds
-            let now = world.clock.now().microseconds
-            let progress = MonitorProgress(position: log.end, closedThrough: Timestamp(microseconds: now - now % length))
-            try database.write { try MonitorTables().set(progress, of: monitor.name, part, $0) }
-            return progress
+        let requests = try beginning(of: monitor, .requests)
+        return MonitorFold(
+            definition: monitor, columns: columns, requests: requests, outcomes: try beginning(of: monitor, .outcomes), newest: requests.newest)
+    }
+
+    /// Where the reading of a part of a monitor goes on.
+    func beginning(of monitor: MonitorDefinition, _ part: MeasuredWindow.Part) throws -> MonitorProgress {
+        if var stored = try database.read({ try MonitorTables().progress(of: monitor.name, part, $0) }) {
+            // Windows may have had another length.
+            let start = Timestamp(microseconds: monitor.windowStart(of: stored.closedThrough.microseconds))
+            if start < stored.closedThrough { stored.closedThrough = start + monitor.window }
+            return stored
         }
-        return MonitorFold(definition: monitor, columns: columns, requests: try begin(.requests), outcomes: try begin(.outcomes))
+        // Of the past before it was applied nothing is measured.
+        let start = Timestamp(microseconds: monitor.windowStart(of: world.clock.now().microseconds))
+        let progress = MonitorProgress(position: log.end, closedThrough: start, readThrough: log.end)
+        try database.write { try MonitorTables().set(progress, of: monitor.name, part, $0) }
+        return progress
     }
 
     // MARK: - Requests
@@ -61,7 +80,7 @@ extension Platform {
         var left = limits.monitoredRows
         while left > 0 {
             let page = try await log.read(
-                from: fold.requests.position, streams: [PredictionRecord.stream(of: fold.definition.endpoint)], maxRows: min(left, 8_192), maxBytes: 16 << 20)
+                from: fold.requests.position, streams: [PredictionRecord.stream(of: endpoint.definition.name)], maxRows: min(left, 8_192), maxBytes: 16 << 20)
             for batch in page.batches where batch.kind == .prediction {
                 left -= batch.rows.rowCount
                 let predictions = StoredPredictions(batch)
@@ -69,7 +88,7 @@ extension Platform {
                 fold.newest = max(fold.newest ?? Timestamp(microseconds: batch.ingestTime), Timestamp(microseconds: batch.ingestTime))
                 for (start, rows) in predictions.rows(byWindowOf: fold) {
                     guard start >= fold.requests.closedThrough.microseconds else {
-                        fold.requests.late += Int64(rows.count)
+                        fold.requests.late += Int64(rows.count { batch.positions[$0] >= fold.requests.readThrough })
                         continue
                     }
                     var window =
@@ -102,32 +121,38 @@ extension Platform {
             let window =
                 fold.open[start.microseconds]
                 ?? MonitorWindow(monitor, start: start, types: fold.columns.types, calibration: nil)
-            let reference = try self.reference(for: window, fold, endpoint)
+            let held = try reference(for: window, fold, endpoint)
             let differing = try await recompute(window, endpoint)
-            let measures = window.measures(monitor, fold.columns.names, against: reference, differing: differing)
+            let refused = try refused(by: .endpoint(endpoint.definition.name), monitor, from: start)
+            let measures = window.measures(
+                monitor, fold.columns.names, against: held.reference, differing: differing, schema: (refused.faults, refused.rows), before: refused.before)
             fold.open[start.microseconds] = nil
             fold.firstPositions[start.microseconds] = nil
             let next = start + length
-            let stored = MonitorProgress(position: fold.firstPositions.values.min() ?? fold.requests.position, closedThrough: next, late: fold.requests.late)
+            let stored = MonitorProgress(
+                position: fold.firstPositions.values.min() ?? fold.requests.position, closedThrough: next, late: fold.requests.late,
+                readThrough: fold.requests.position, newest: fold.newest)
             fold.requests.closedThrough = next
             try close(
                 MeasuredWindow(
                     monitor: monitor.name, part: .requests, start: start, end: next, measured: world.clock.now(), rows: window.rows,
-                    measures: measures), stored, monitor, profiles: encoded(window, fold))
+                    measures: measures, reference: held.choice), stored, monitor, profiles: encoded(window, fold))
+            try forgetRefused(by: .endpoint(endpoint.definition.name))
             start = next
         }
     }
 
-    private static let windowsOfTurn: Int64 = 400
+    static let windowsOfTurn: Int64 = 400
 
     /// A window's profiles as they are kept, where later windows are held against them.
     private func encoded(_ window: MonitorWindow, _ fold: MonitorFold) -> [UInt8]? {
-        guard case .windows = fold.definition.reference else { return nil }
+        guard fold.definition.reference != .training else { return nil }
         let features = zip(fold.columns.names, window.features).map { TrainingProfile.Feature(name: $0, profile: $1, importance: 0) }
         return TrainingProfile(features: features, output: window.output, calibration: nil).encoded()
     }
 
-    private func close(
+    /// Stores a measured window, with how far reading has come, and what alarms make of it, in one commit.
+    func close(
         _ window: MeasuredWindow, _ progress: MonitorProgress, _ monitor: MonitorDefinition, profiles: [UInt8]?
     ) throws {
         let tables = MonitorTables()
@@ -141,29 +166,18 @@ extension Platform {
     }
 
     /// What a window is held against.
-    private func reference(for window: MonitorWindow, _ fold: MonitorFold, _ endpoint: EndpointRuntime) throws -> MonitorReference {
-        let monitor = fold.definition
+    private func reference(
+        for window: MonitorWindow, _ fold: MonitorFold, _ endpoint: EndpointRuntime
+    ) throws -> (reference: MonitorReference, choice: ReferenceChoice?) {
         let training = endpoint.model?.profile
-        let importance = fold.columns.names.map { training?[$0]?.importance ?? 0 }
-        let volumes = try database.read { reader in
-            try MonitorTables().windows(of: monitor.name, part: .requests, from: nil, to: window.start, limit: 7, reader).map(\.rows)
-        }
-        switch monitor.reference {
-        case .training:
-            return MonitorReference(
-                features: fold.columns.names.map { training?[$0]?.profile }, output: training?.output, importance: importance, volumes: volumes)
-        case .windows(let count, let every):
-            var merged = MonitorReference(features: fold.columns.names.map { _ in nil }, output: nil, importance: importance, volumes: volumes)
-            for number in 1...Int64(count) {
-                let start = window.start - Timestamp.Span(microseconds: every.microseconds * number)
-                guard let bytes = try database.read({ try MonitorTables().profiles(of: monitor.name, start: start, $0) }),
-                    let past = try? TrainingProfile(encoded: bytes)
-                else { continue }
-                for (index, name) in fold.columns.names.enumerated() { merged.features[index].merge(past[name]?.profile) }
-                merged.output.merge(past.output)
-            }
-            return merged
-        }
+        let names = fold.columns.names
+        var held = try reference(
+            of: fold.definition, .requests, start: window.start, rows: window.rows, names: names, columns: window.features, output: window.output)
+        held.reference.importance = names.map { training?[$0]?.importance ?? 0 }
+        guard fold.definition.reference == .training else { return held }
+        held.reference.features = names.map { training?[$0]?.profile }
+        held.reference.output = training?.output
+        return held
     }
 
     // MARK: - Skew
@@ -201,7 +215,7 @@ extension Platform {
         var left = limits.monitoredRows
         while left > 0 {
             let page = try await log.read(
-                from: fold.outcomes.position, streams: [PredictionRecord.stream(of: fold.definition.endpoint)], maxRows: min(left, 4_096), maxBytes: 8 << 20)
+                from: fold.outcomes.position, streams: [PredictionRecord.stream(of: endpoint.definition.name)], maxRows: min(left, 4_096), maxBytes: 8 << 20)
             for batch in page.batches where batch.kind == .prediction {
                 let mature = batch.eventTimes.firstIndex { $0 > horizon.microseconds } ?? batch.eventTimes.count
                 left -= mature
@@ -224,7 +238,7 @@ extension Platform {
             let rows = all.filter { $0 < count && !predictions.isDegraded($0) }
             guard !rows.isEmpty else { continue }
             guard start >= fold.outcomes.closedThrough.microseconds else {
-                fold.outcomes.late += Int64(rows.count)
+                fold.outcomes.late += Int64(rows.count { predictions.batch.positions[$0] >= fold.outcomes.readThrough })
                 continue
             }
             var parts = [JoinedPredictions.Part(predictions.batch, (model.definition.name, rows))]
@@ -252,7 +266,8 @@ extension Platform {
                     monitor: monitor.name, part: .outcomes, start: start, end: next, measured: world.clock.now(), rows: window.rows,
                     measures: measures),
                 MonitorProgress(
-                    position: fold.firstOutcomePositions.values.min() ?? fold.outcomes.position, closedThrough: next, late: fold.outcomes.late),
+                    position: fold.firstOutcomePositions.values.min() ?? fold.outcomes.position, closedThrough: next, late: fold.outcomes.late,
+                    readThrough: fold.outcomes.position),
                 monitor, profiles: nil)
             start = next
         }
@@ -260,27 +275,20 @@ extension Platform {
 
     // MARK: - Freshness
 
-    /// Watches that predictions come at all; between windows too.
-    private func checkFreshness(_ fold: MonitorFold) throws {
-        guard let limit = fold.definition.quality.freshness, let newest = fold.newest else { return }
+    /// Watches that predictions or events come at all; between windows too.
+    func checkFreshness(_ monitor: MonitorDefinition, newest: Timestamp?) throws {
+        guard let limit = monitor.quality.freshness, let newest else { return }
         let now = world.clock.now()
         let silence = Double(max(0, now.microseconds - newest.microseconds)) / 1e6
         let bound = Double(limit.microseconds) / 1e6
         let measure = MonitorMeasure(.freshness, value: silence, bounds: .init(raise: bound, clear: bound))
-        let known = alarms.look { machine in machine.alarms.first { $0.identity.rule == fold.definition.rule(.freshness) } }
+        let known = alarms.look { machine in machine.alarms.first { $0.identity.rule == monitor.rule(.freshness) } }
         // Told only where it can change something: while it is pending once a minute, and not again while it fires.
         if measure.level == .beyond {
             if let known, known.isFiring || known.beyond != nil && known.lastReading + .minutes(1) > now { return }
         } else {
             guard let known, known.isFiring || known.beyond != nil else { return }
         }
-        try alarms.turn { machine, now, turn in machine.feed([fold.definition.reading(measure, from: newest, to: now)], at: now, &turn) }
-    }
-}
-
-extension ColumnProfile? {
-    fileprivate mutating func merge(_ other: ColumnProfile?) {
-        guard let other else { return }
-        if self == nil { self = other } else { self?.merge(other) }
+        try alarms.turn { machine, now, turn in machine.feed([monitor.reading(measure, from: newest, to: now)], at: now, &turn) }
     }
 }

@@ -13,7 +13,7 @@ extension APIRoutes {
                 audit: .refusalsOnly,
                 output: Self.page(
                     of: .object([
-                        .init("monitor", .string), .init("endpoint", .string), .init("window", .string), .init("last_window", .nullable(.timestamp)),
+                        .init("monitor", .string), .init("endpoint", .nullable(.string)), .init("stream", .nullable(.string)), .init("window", .string), .init("last_window", .nullable(.timestamp)),
                         .init("rows", .nullable(.integer)), .init("beyond", .nullable(.integer)), .init("firing", .integer), .init("late", .integer),
                     ])),
                 handler: .asynchronous { [platform] call in .list(try platform.monitorList(scope: call.requireScope())) }),
@@ -21,7 +21,7 @@ extension APIRoutes {
                 "monitors.windows", .get, "/api/v1/monitors/{monitor}/windows", "The measured windows of a monitor, newest first.",
                 access: .needs(.monitorsRead, on: .project), audit: .refusalsOnly,
                 query: [
-                    .init("part", "requests or outcomes"), .init("from", "windows that begin at this time or later"),
+                    .init("part", "requests, outcomes or events"), .init("from", "windows that begin at this time or later"),
                     .init("to", "windows that begin before this time"), .init("limit", "how many; 100 if not given"),
                 ],
                 output: Self.page(of: Self.windowShape),
@@ -105,6 +105,7 @@ extension APIRoutes {
     private static let windowShape = Shape.object([
         .init("monitor", .string), .init("part", .choice(MeasuredWindow.Part.allCases.map(\.rawValue))), .init("start", .timestamp),
         .init("end", .timestamp), .init("measured", .timestamp), .init("rows", .integer), .init("measures", .list(measureShape)),
+        .init("reference", .nullable(.object([.init("chosen", .choice(PastWindows.allCases.map(\.rawValue))), .init("errors", .map(.number))]))),
     ])
 
     private static let alarmShape = Shape.object([
