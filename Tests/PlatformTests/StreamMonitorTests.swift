@@ -48,6 +48,11 @@ struct StreamMonitorTests {
         let last = try windows(orders.fixture).last
         #expect(measure(last, "missing", "channel")?["value"]?.double == 0.25)
         #expect(measure(last, "volume")?["figures"]?["mean"]?.double == Double(Orders.perDay))
+        let figures = try orders.fixture.platform.watchFigures()
+        #expect(figures.windows.map(\.monitor) == ["orders"])
+        #expect(figures.windows.first?.beyond == 6)
+        #expect(figures.windows.first?.measures.first { $0.kind == "missing" && $0.subject == "channel" }?.value == 0.25)
+        #expect(figures.alarms["warning"]?["firing"] == 6)
         try await orders.fixture.platform.close()
     }
 

@@ -1,5 +1,7 @@
 import MartletAccess
 import MartletBytes
+import MartletFrames
+import MartletPlatform
 import Testing
 
 @testable import MartletServer
@@ -31,7 +33,7 @@ struct MetricsTests {
             #"martlet_events_total{stream="orders",result="rejected"} 1"#, #"martlet_predictions_total{endpoint="returns"} 2"#,
             #"martlet_predictions_degraded_total{endpoint="returns"} 2"#, #"martlet_prediction_failures_total{endpoint="returns"} 1"#,
             #"martlet_requests_total{route="events.append",status="4xx"} 4"#,
-            "martlet_connections 0",
+            "martlet_connections 0", #"martlet_alarms{severity="page",phase="firing"} 0"#, #"martlet_rollouts{state="running"} 0"#,
         ] {
             #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)")
         }
@@ -51,6 +53,29 @@ struct MetricsTests {
             #expect(Double(line.split(separator: " ").last ?? "") != nil, "\(line)")
         }
         try await project.close()
+    }
+
+    @Test("monitors, alarms and rollouts have their figures, with labels of closed sets")
+    func watch() {
+        var figures = WatchFigures()
+        figures.windows = [
+            .init(
+                monitor: "fraud", part: "requests", end: Timestamp(microseconds: 60_000_000), rows: 7, late: 2, beyond: 1,
+                measures: [.init(kind: "drift", subject: "a\"b", value: 0.25), .init(kind: "volume", subject: "", value: 3)])
+        ]
+        figures.alarms = ["page": ["firing": 2, "pending": 0]]
+        figures.rollouts = ["running": 1, "promoted": 4]
+        figures.trials = [.init(endpoint: "fraud", state: "running", step: 3)]
+        let lines = Metrics().text(Metrics.Gauges(watch: figures)).split(separator: "\n").map(String.init)
+        for line in [
+            #"martlet_monitor_measure{monitor="fraud",measure="drift",subject="a\"b"} 0.25"#,
+            #"martlet_monitor_measure{monitor="fraud",measure="volume",subject=""} 3.0"#, "martlet_monitor_measures_left_out 0",
+            #"martlet_monitor_beyond{monitor="fraud",part="requests"} 1"#, #"martlet_monitor_rows{monitor="fraud",part="requests"} 7"#,
+            #"martlet_monitor_window_end_seconds{monitor="fraud",part="requests"} 60.0"#,
+            #"martlet_monitor_late_total{monitor="fraud",part="requests"} 2"#, #"martlet_alarms{severity="page",phase="firing"} 2"#,
+            #"martlet_alarms{severity="page",phase="pending"} 0"#, #"martlet_rollouts{state="promoted"} 4"#,
+            #"martlet_rollout_step{endpoint="fraud",state="running"} 3"#,
+        ] { #expect(lines.contains(line), "\(line)") }
     }
 
     @Test("labels beyond the limit are left out")

@@ -20,7 +20,9 @@ extension APIRoutes {
                 access: .needs(.serverRead, on: .server), audit: .refusalsOnly, output: .media("text/plain; version=0.0.4"),
                 handler: .asynchronous { [platform, metrics, connections] _ in
                     let (end, cut) = platform.progress
-                    let gauges = Metrics.Gauges(connections: connections(), logEnd: end, foldedCut: cut, pipelines: platform.pipelineFigures)
+                    // One database that does not answer hides no other figure.
+                    let gauges = Metrics.Gauges(
+                        connections: connections(), logEnd: end, foldedCut: cut, pipelines: platform.pipelineFigures, watch: try? platform.watchFigures())
                     return .text(metrics.text(gauges), type: "text/plain; version=0.0.4; charset=utf-8")
                 }),
         ]

@@ -1,4 +1,5 @@
 import MartletPipelines
+import MartletPlatform
 import Synchronization
 
 /// Counts of what the server does, as Prometheus reads them.
@@ -55,6 +56,8 @@ public final class Metrics: Sendable {
         var foldedCut: Int64 = 0
         /// Nil while pipelines are not at work.
         var pipelines: PipelineFigures?
+        /// Nil where they could not be read.
+        var watch: WatchFigures?
     }
 
     /// Guards all counts; held for a few additions at a time.
@@ -159,6 +162,7 @@ public final class Metrics: Sendable {
         text.family("martlet_features_lag_records", "gauge", "Records past the position to which features are folded; those of predictions change none.")
         text.sample("martlet_features_lag_records", [], "\(max(0, gauges.logEnd - gauges.foldedCut))")
         if let pipelines = gauges.pipelines { text.pipelines(pipelines) }
+        if let watch = gauges.watch { text.watch(watch) }
         return text.text
     }
 }

@@ -110,6 +110,15 @@ public struct RolloutTable: Sendable {
         try database.rows("SELECT * FROM serving_rollouts WHERE ended IS NULL ORDER BY endpoint", limit: Self.limit).map(rollout)
     }
 
+    /// How many there ever were, by state.
+    public func counts(_ database: any DatabaseReader) throws -> [Rollout.State: Int] {
+        var counts: [Rollout.State: Int] = [:]
+        for row in try database.rows("SELECT state, COUNT(*) AS number FROM serving_rollouts GROUP BY state") {
+            if let state = Rollout.State(rawValue: try row.value("state")) { counts[state] = try row.value("number") }
+        }
+        return counts
+    }
+
     /// The newest first, of one endpoint or of all.
     public func list(endpoint: String?, before id: String?, limit: Int, _ database: any DatabaseReader) throws -> [Rollout] {
         let all: Statement = "SELECT * FROM serving_rollouts WHERE 1 = 1"
