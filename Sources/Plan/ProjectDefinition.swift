@@ -26,6 +26,8 @@ public struct ProjectDefinition: Definition {
     public let retention: Retention
     /// The inner networks that tasks may ask servers in.
     public let egress: [AddressRange]
+    /// The server that mails are handed to; nil where none are sent.
+    public let mail: MailSettings?
     /// For people; empty if there is none.
     public let doc: String
 
@@ -33,7 +35,7 @@ public struct ProjectDefinition: Definition {
     public static let standard = ProjectDefinition(
         name: "project", place: SourcePlace(file: ProjectSource.projectFile, line: 1, column: 1),
         stores: Dictionary(uniqueKeysWithValues: Store.allCases.map { ($0, $0.standard) }), pools: [:], retention: .standard,
-        egress: [], doc: "")
+        egress: [], mail: nil, doc: "")
 
     public var canonical: CanonicalValue {
         var entries: [(String, CanonicalValue)] = [("stores", .map(stores.map { ($0.key.rawValue, .text($0.value)) }))]
@@ -41,6 +43,7 @@ public struct ProjectDefinition: Definition {
         if !pools.isEmpty { entries.append(("pools", .map(pools.map { ($0.key, .integer($0.value)) }))) }
         if retention != .standard { entries.append(("retention", retention.canonical)) }
         if !egress.isEmpty { entries.append(("egress", .map(["allow": .texts(egress.map(\.description).sorted())]))) }
+        if let mail { entries.append(("mail", mail.canonical)) }
         return .map(entries)
     }
 
@@ -51,7 +54,7 @@ public struct ProjectDefinition: Definition {
         example: """
             project: shop
             """,
-        tables: [keys, storeKeys, Retention.keys, egressKeys])
+        tables: [keys, storeKeys, Retention.keys, egressKeys, MailSettings.keys])
 
     static let keys = KeyTable(
         "a project",
@@ -65,6 +68,7 @@ public struct ProjectDefinition: Definition {
             .optional(
                 "retention", "map", standard: "runs `90d`, logs `30d`", "How long what pipelines leave behind is kept."),
             .optional("egress", "map", standard: "public addresses only", "Where tasks may ask servers by HTTP."),
+            .optional("mail", "map", standard: "no mail is sent", "The server that mails about alarms are handed to."),
             .optional("doc", "text", "What it is, for people. No part of its version."),
         ])
 
@@ -107,6 +111,7 @@ public struct ProjectDefinition: Definition {
         let pools = map.node("pools").map { self.pools($0, block.title, errors) } ?? [:]
         let retention = map.node("retention").map { Retention.read($0, of: block.title, errors) } ?? .standard
         let egress = map.node("egress").map { self.egress($0, block.title, errors) } ?? []
+        let mail = map.node("mail").flatMap { MailSettings.read($0, of: block.title, errors) }
         let doc = map.text("doc")?.value ?? ""
         map.finish()
         if let storesNode,
@@ -128,7 +133,7 @@ public struct ProjectDefinition: Definition {
         guard errors.count == before else { return nil }
         return ProjectDefinition(
             name: block.name, place: block.place, stores: standard.stores, pools: pools, retention: retention,
-            egress: egress, doc: doc)
+            egress: egress, mail: mail, doc: doc)
     }
 
     private static func egress(_ node: LocatedNode, _ title: String, _ errors: ErrorCollector) -> [AddressRange] {

@@ -91,7 +91,9 @@ public enum ProjectPlan {
         let watched = MonitorReader.Surroundings(
             endpoints: self.watched(endpoints, models, streams), brokenEndpoints: brokenEndpoints, pipelines: Set(pipelines.map(\.name)),
             brokenPipelines: pipelineNames.subtracting(pipelines.map(\.name)), streams: streams.mapValues(\.watchedFields),
-            brokenStreams: brokenStreams)
+            brokenStreams: brokenStreams,
+            // A project whose settings have mistakes is not said to lack any.
+            sendsMail: project.mail != nil || projects.isEmpty && !projectBlocks.isEmpty)
         let monitors = of(MonitorDefinition.kind).compactMap { MonitorReader.read($0, in: watched, errors: errors) }
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(

@@ -4,7 +4,7 @@ import MartletDefinitions
 import MartletExpressions
 public import MartletFeatureStore
 import MartletFeatures
-import MartletFrames
+public import MartletFrames
 public import MartletGovernance
 import MartletIngestion
 import MartletModels
@@ -52,6 +52,10 @@ public final class Platform: Sendable {
         /// Decisions of a rollout that are read at a time, and predictions that a monitor reads.
         public var judgedRows = 50_000
         public var monitoredRows = 100_000
+        /// Messages about alarms that are under way at a time, how long one may take, and how long a command may that is told of one.
+        public var alarmMessages = 16
+        public var alarmMessageTime: Timestamp.Span = .seconds(30)
+        public var alarmCommandTime: Timestamp.Span = .minutes(1)
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -91,6 +95,7 @@ public final class Platform: Sendable {
     let monitorDesk = MonitorDesk()
     let refusedRows = RefusedRows()
     let alarms: AlarmDesk
+    let alarmPrograms = AlarmPrograms()
     /// Where people reach this server, for messages.
     let externalAddress = Mutex("http://127.0.0.1:7070")
     let partedWork = PartedWork()
@@ -186,6 +191,7 @@ public final class Platform: Sendable {
 
     /// Writes what saves time at the next start, and lets the project go.
     public func close() async throws {
+        alarmPrograms.end()
         try await stopPipelines()
         try await features.writeSnapshots()
         try audit.close()

@@ -60,6 +60,7 @@ public final class ProjectServer: Sendable {
     public static func open(projectFolder: String, settings: Settings = Settings(), log: ServerLog? = nil) async throws -> ProjectServer {
         var world = try World.system(root: projectFolder + "/" + dataFolder)
         world.http = OutboundRequests()
+        world.mail = OutboundMail()
         let files = try SystemFileSystem(root: projectFolder)
         let platform = try await Platform.open(world: world, projectFiles: files, limits: settings.platform, tasks: settings.tasks)
         return try ProjectServer(

@@ -48,8 +48,11 @@ public final class SimulatedPrograms: Programs {
             let run = body(launch, &state.random)
             let identifier = state.nextIdentifier
             state.nextIdentifier += 1
-            state.processes[identifier] = Process(
-                launch: launch, run: run, start: now, end: now + run.span.nanoseconds, ending: run.exit, events: events)
+            var process = Process(launch: launch, run: run, start: now, end: now + run.span.nanoseconds, ending: run.exit, events: events)
+            if let duration = launch.limits.duration {
+                process.endBy(now + duration.nanoseconds, ProgramExit(.signalled(15), passedLimit: .duration))
+            }
+            state.processes[identifier] = process
             return identifier
         }
         return SimulatedProgram(system: self, identifier: identifier)

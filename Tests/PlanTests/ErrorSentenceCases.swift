@@ -24,7 +24,7 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
     static let endpoint = "endpoints/fraud.yaml"
     static let pipeline = "pipelines/daily.yaml"
 
-    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints + pipelines + tasks + graphs + monitors
+    static let all: [PlantedMistake] = yaml + streams + views + derived + models + splits + endpoints + pipelines + tasks + graphs + monitors + mails
 
     static let yaml: [PlantedMistake] = [
         .init("broken YAML", stream, "fields:", "fields: [}"),
@@ -272,10 +272,28 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         streamMonitor("the drift of persons", "drift: { fields: [customer_id] }"),
         streamMonitor("the drift of a late field", "drift: { fields: [is_fraud] }"),
         streamMonitor("the drift of times", "drift: { fields: [tx_time] }"),
+        monitor("a mail and no server", "drift: {}\non_alarm: [{ email: ops@example.org }]"),
+        monitor("a command without a program", "drift: {}\non_alarm: [{ command: [''] }]"),
+        monitor("a budget for messages", "drift: {}\non_alarm: [{ command: [notify], budget: 3 }]"),
+    ]
+
+    static let mails: [PlantedMistake] = [
+        mail("a server of another kind", "server: 'http://mail.example.org', from: martlet@example.org"),
+        mail("a server with a path", "server: 'smtp://mail.example.org/inbox', from: martlet@example.org"),
+        mail("no sender", "server: 'smtp://mail.example.org'"),
+        mail("a sender that is none", "server: 'smtp://mail.example.org', from: martlet"),
+        mail("a password in the clear", "server: 'smtp://mail.example.org', from: martlet@example.org, security: none, user: a, password: b"),
+        mail("a user alone", "server: 'smtp://mail.example.org', from: martlet@example.org, user: a"),
+        mail("two ways to begin TLS", "server: 'smtps://mail.example.org', from: martlet@example.org, security: starttls"),
+        mail("a password that is no name", "server: 'smtps://mail.example.org', from: martlet@example.org, user: a, password: 'hunter 2'"),
     ]
 
     private static func streamMonitor(_ name: String, _ keys: String, stream named: String = "transactions") -> PlantedMistake {
         .init("a stream's monitor with " + name, endpoint, "fallback: { score: 0.0 }", "fallback: { score: 0.0 }\n---\nmonitor: watch\nstream: \(named)\n\(keys)")
+    }
+
+    private static func mail(_ name: String, _ keys: String) -> PlantedMistake {
+        .init("a mail with " + name, "martlet.yaml", "project: fraud", "project: fraud\nmail: { \(keys) }")
     }
 
     /// A monitor beside the endpoint, whose file has it behind the endpoint's own.

@@ -38,7 +38,7 @@ struct ReferencePageTests {
     static let everyKey: [(String, String)] = [
         (
             "martlet.yaml",
-            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\nretention: { runs: forever, logs: 7d }\negress: { allow: [127.0.0.1] }\n"
+            "project: shop\ndoc: a shop\nstores: { database: 'sqlite:', log: 'file:', blobs: 'file:', online: 'memory:', lake: 'file:' }\npools: { warehouse: 4, gpu: 1 }\nretention: { runs: forever, logs: 7d }\negress: { allow: [127.0.0.1] }\nmail: { server: 'smtp://localhost:2525', from: martlet@example.org, security: starttls_if_offered, user: shop, password: smtp }\n"
         ),
         (
             "streams/orders.yaml",
@@ -144,6 +144,8 @@ struct ReferencePageTests {
               - { pipeline: p, on: [drift, performance], cool_down: 2d, budget: 2, approval: required }
               - { rollback: true }
               - { webhook: "https://alerts.example/hook" }
+              - { email: [ops@example.org, ada@example.org], on: drift }
+              - { command: [notify, --to, ops] }
             """
         ),
         (

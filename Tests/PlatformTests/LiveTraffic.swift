@@ -5,6 +5,7 @@ import MartletFrames
 import MartletPlatform
 import MartletServing
 import MartletSimulation
+import MartletWorld
 import Testing
 
 /// Seeded traffic at an endpoint under virtual time: payments are judged when they happen, and their outcomes come a delay later.
@@ -24,6 +25,7 @@ struct LiveTraffic {
     ///   - days: of traffic.
     init(
         _ files: [String: String], history: Int, days: Int, customers: Int = 300, seed: UInt64 = 5, limits: Platform.Limits = .init(),
+        tasks: TaskSettings = TaskSettings(), mail: any MailSending = NoMail(),
         start: Timestamp = Timestamp(microseconds: 1_780_012_800_000_000)
     ) async throws {
         clock = VirtualClock(at: start)
@@ -36,7 +38,7 @@ struct LiveTraffic {
         let begin = start
         let past = all.filter { $0.time <= begin }
         payments = all.filter { $0.time > begin }
-        fixture = try await PlatformFixture(files: files, limits: limits, clock: clock)
+        fixture = try await PlatformFixture(files: files, limits: limits, tasks: tasks, clock: clock, mail: mail)
         try await fixture.apply()
         let lines = past.map { $0.csvLine(labelKnownAt: begin, delay: .days(7)) }
         _ = try await fixture.ingest(TransactionGenerator.Transaction.csvHeader + lines.joined(), into: "transactions")

@@ -18,19 +18,21 @@ final class PlatformFixture {
     private let limits: Platform.Limits
     private let tasks: TaskSettings
     private let clock: any WallClock
+    private let mail: any MailSending
 
     /// - Parameter files: paths and texts of the project's definitions.
     init(
         files: [String: String], limits: Platform.Limits = Platform.Limits(), tasks: TaskSettings = TaskSettings(),
-        clock: any WallClock = SystemClock()
+        clock: any WallClock = SystemClock(), mail: any MailSending = NoMail()
     ) async throws {
+        self.mail = mail
         self.limits = limits
         self.tasks = tasks
         self.clock = clock
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-" + UUID().uuidString).path()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for (path, text) in files { try PlatformFixture.write(text, to: folder + "/" + path) }
-        platform = try await PlatformFixture.open(folder, limits, tasks, clock)
+        platform = try await PlatformFixture.open(folder, limits, tasks, clock, mail)
     }
 
     deinit {
@@ -45,11 +47,12 @@ final class PlatformFixture {
 
     static func open(
         _ folder: String, _ limits: Platform.Limits = Platform.Limits(), _ tasks: TaskSettings = TaskSettings(),
-        _ clock: any WallClock = SystemClock()
+        _ clock: any WallClock = SystemClock(), _ mail: any MailSending = NoMail()
     ) async throws -> Platform {
         var world = try World.system(root: folder + "/.martlet")
         world.clock = clock
         world.http = OutboundRequests()
+        world.mail = mail
         return try await Platform.open(
             world: world, projectFiles: SystemFileSystem(root: folder), limits: limits, tasks: tasks)
     }
@@ -57,7 +60,7 @@ final class PlatformFixture {
     /// Closes the platform and opens it anew, as a restart does.
     func restart() async throws {
         try await platform.close()
-        platform = try await PlatformFixture.open(folder, limits, tasks, clock)
+        platform = try await PlatformFixture.open(folder, limits, tasks, clock, mail)
     }
 
     func write(_ text: String, to path: String) throws {

@@ -11,25 +11,32 @@ extension AlarmPlan {
             rules += monitor.alarmRules
             for (number, reaction) in monitor.reactions.enumerated() {
                 let id = Self.id(monitor, number)
-                var receiver: [String] = []
+                let told = Self.receivers(id, reaction.way)
+                receivers += told
                 var action: [String] = []
-                switch reaction.way {
-                case .webhook(let address):
-                    receivers.append(Receiver(id, .webhook(address)))
-                    receiver = [id]
-                case .pipeline, .rollback:
+                if !reaction.way.isMessage {
                     actions.append(AlarmAction(id, coolDown: reaction.coolDown, budget: reaction.budget, needsApproval: reaction.needsApproval))
                     action = [id]
                 }
                 for matcher in try Self.matchers(monitor, reaction) {
                     routes.append(
                         AlarmRoute(
-                            "\(id) \(matcher.value)", matchers: [matcher], receivers: receiver, actions: action,
+                            "\(id) \(matcher.value)", matchers: [matcher], receivers: told.map(\.id), actions: action,
                             repeatInterval: monitor.alarms.repeatInterval, continues: true))
                 }
             }
         }
         try self.init(rules: rules, routes: routes, receivers: receivers, actions: actions)
+    }
+
+    /// Who a reaction tells; of mails each address by itself, so that one that is refused keeps nobody else from being told, or told twice.
+    private static func receivers(_ id: String, _ way: AlarmReaction.Way) -> [Receiver] {
+        switch way {
+        case .webhook(let address): [Receiver(id, .webhook(address))]
+        case .email(let addresses): addresses.map { Receiver("\(id) \($0)", .email(to: [$0])) }
+        case .command(let arguments): [Receiver(id, .command(arguments))]
+        case .pipeline, .rollback: []
+        }
     }
 
     private static func id(_ monitor: MonitorDefinition, _ number: Int) -> String { "\(monitor.name)/\(number + 1)" }

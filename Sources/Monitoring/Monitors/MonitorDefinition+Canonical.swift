@@ -55,6 +55,8 @@ extension MonitorDefinition {
             case .pipeline(let name): ("pipeline", .text(name))
             case .rollback: ("rollback", .bool(true))
             case .webhook(let address): ("webhook", .text("\(address)"))
+            case .email(let addresses): ("email", .texts(addresses.map { "\($0)" }))
+            case .command(let arguments): ("command", .texts(arguments))
             }
         return .map([
             way, ("on", .texts(reaction.measures)), ("cool_down", .span(reaction.coolDown)), ("budget", .integer(Int64(reaction.budget.count))),

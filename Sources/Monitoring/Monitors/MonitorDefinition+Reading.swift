@@ -127,11 +127,22 @@ extension MonitorDefinition {
 
     static let reactionKeys = KeyTable(
         "a reaction to alarms",
-        "Exactly one of `pipeline`, `rollback` and `webhook`.",
+        """
+        Exactly one of `pipeline` and `rollback`, which are done once when an alarm fires, and `webhook`, `email` and `command`, which tell of alarms, of their end \
+        too, and again as `repeat` says. `cool_down`, `budget` and `approval` are of what is done.
+        """,
         keys: [
             .optional("pipeline", "name of a pipeline", "Runs it, with the rights of whoever applied the project."),
             .optional("rollback", "`true`", "Restores the release before the version that answers came to answer; not while one is being tried."),
             .optional("webhook", "address", "Posts Alertmanager's body to it."),
+            .optional("email", "mail address or list of them", "Sends each a mail, by the server that `mail` of `martlet.yaml` names."),
+            .optional(
+                "command", "list of texts",
+                """
+                A program and its arguments; no shell reads them. It has Alertmanager's body on its standard input and `MARTLET_NOTIFICATION`, the same for every try of a \
+                message, in its environment; started in the project's folder, with the rights of whoever applied the project (`execute`), and for at most a minute. Code 0 says \
+                that it took the message.
+                """),
             .optional("on", "list of measures", standard: "all", "Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`, `rejected`, `schema`."),
             .optional("cool_down", "span", standard: "`1d`", "For how long after it was done it is not done again."),
             .optional("budget", "whole number", standard: "`3`", "How often at most in seven days."),

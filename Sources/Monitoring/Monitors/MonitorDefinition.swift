@@ -198,6 +198,18 @@ public struct AlarmReaction: Hashable, Sendable {
         case rollback
         /// Posts Alertmanager's body.
         case webhook(WebAddress)
+        /// Sends each of them a mail, by the project's server of mails.
+        case email([MailAddress])
+        /// Starts a program, the first of these texts, that reads Alertmanager's body from its standard input.
+        case command([String])
+
+        /// Whether it tells of alarms, of their end too, rather than does something once.
+        public var isMessage: Bool {
+            switch self {
+            case .webhook, .email, .command: true
+            case .pipeline, .rollback: false
+            }
+        }
     }
 
     public var way: Way

@@ -42,10 +42,12 @@ package struct MonitorReader {
         /// The fields of each stream, in its order.
         package var streams: [String: [WatchedField]]
         package var brokenStreams: Set<String>
+        /// Whether the project names a server of mails.
+        package var sendsMail: Bool
 
         package init(
             endpoints: [String: WatchedEndpoint], brokenEndpoints: Set<String>, pipelines: Set<String>, brokenPipelines: Set<String>,
-            streams: [String: [WatchedField]], brokenStreams: Set<String>
+            streams: [String: [WatchedField]], brokenStreams: Set<String>, sendsMail: Bool
         ) {
             self.endpoints = endpoints
             self.brokenEndpoints = brokenEndpoints
@@ -53,6 +55,7 @@ package struct MonitorReader {
             self.brokenStreams = brokenStreams
             self.pipelines = pipelines
             self.brokenPipelines = brokenPipelines
+            self.sendsMail = sendsMail
         }
     }
 
@@ -328,56 +331,5 @@ package struct MonitorReader {
         alarms.coolDown = map.span("cool_down")?.value ?? alarms.coolDown
         map.finish()
         return alarms
-    }
-
-    private enum Approval: String, CaseIterable { case required, none }
-
-    private func reaction(_ node: LocatedNode) -> AlarmReaction? {
-        let title = "a reaction of \(title)"
-        guard var map = MapReader(node, MonitorDefinition.reactionKeys, title: title, errors: errors) else { return nil }
-        let pipeline = map.text("pipeline")
-        let rollback = map.bool("rollback")
-        let webhook = map.text("webhook")
-        let on = map.texts("on") ?? []
-        let coolDown = map.span("cool_down")?.value ?? .days(1)
-        let budget = map.integer("budget", in: 1...100)?.value ?? 3
-        let approval = map.choice("approval", Approval.self)?.value ?? .none
-        map.finish()
-        var ways: [AlarmReaction.Way] = []
-        if let pipeline {
-            if surroundings.pipelines.contains(pipeline.value) {
-                ways.append(.pipeline(pipeline.value))
-            } else {
-                if !surroundings.brokenPipelines.contains(pipeline.value) {
-                    errors.addUnknown(
-                        "pipeline", pipeline.value, within: " in \(title)", at: pipeline.place, choices: surroundings.pipelines.sorted(),
-                        plural: "pipelines")
-                }
-                return nil
-            }
-        }
-        if let rollback, rollback.value { ways.append(.rollback) }
-        if let webhook {
-            guard let address = try? WebAddress(webhook.value) else {
-                errors.add(
-                    .wrongValue, at: webhook.place, "\(title) cannot post to '\(webhook.value.shortened(to: 60))'", found: webhook.value.shortened(to: 60),
-                    expected: "an address", hint: "as in https://alerts.example/hook")
-                return nil
-            }
-            ways.append(.webhook(address))
-        }
-        for measure in on where MonitorMeasure.Kind(rawValue: measure.value) == nil {
-            errors.addUnknown(
-                "measure", measure.value, within: " in \(title)", at: measure.place, choices: MonitorMeasure.Kind.allCases.map(\.rawValue),
-                plural: "measures")
-        }
-        guard ways.count == 1, let way = ways.first else {
-            errors.add(
-                .wrongValue, at: node.place, "\(title) has \(ways.isEmpty ? "nothing to do" : "\(ways.count) things to do"), and has exactly one",
-                expected: "pipeline, rollback or webhook", hint: "make each an item of the list")
-            return nil
-        }
-        return AlarmReaction(
-            way: way, measures: on.map(\.value), coolDown: coolDown, budget: .init(Int(budget), per: .days(7)), needsApproval: approval == .required)
     }
 }

@@ -1,10 +1,10 @@
 import MartletAccess
-import MartletDefinitions
+package import MartletDefinitions
 
 /// Reads the name of a secret. Whether there is one is not known at plan: secrets are set apart from the project's files.
-enum SecretName {
+package enum SecretName {
     /// Nil for a text that can name none, which is reported.
-    static func check(_ text: Located<String>, _ errors: ErrorCollector) -> String? {
+    package static func check(_ text: Located<String>, _ errors: ErrorCollector) -> String? {
         if SecretTable.isName(text.value) { return text.value }
         errors.add(
             .wrongValue, at: text.place, "'\(text.value.shortened(to: 60))' cannot be the name of a secret", found: text.value.shortened(to: 60),

@@ -24,61 +24,6 @@ extension Platform {
         try alarms.turn { machine, now, turn in machine.configure(plan, at: now, &turn) }
     }
 
-    // MARK: - What alarms ask for
-
-    /// Does what was decided and stored; what fails is tried again, or reported, by the machine's own rules.
-    func carryOutAlarmEffects() async {
-        for effect in alarms.takeEffects() {
-            switch effect {
-            case .notify(let notification):
-                let outcome = await deliver(notification)
-                try? alarms.turn { machine, now, turn in machine.report(notification, outcome, at: now, &turn) }
-            case .act(let order):
-                let outcome = await carryOut(order)
-                try? alarms.turn { machine, now, turn in machine.report(order, outcome, at: now, &turn) }
-            }
-        }
-    }
-
-    private func deliver(_ notification: AlarmNotification) async -> DeliveryOutcome {
-        guard let receiver = alarms.look({ $0.plan.receivers[notification.receiver] }) else { return .refused("the receiver is gone") }
-        switch receiver.way {
-        case .webhook(let address):
-            let body = WebhookBody(externalURL: externalAddress.withLock { $0 }).encoded(notification)
-            do {
-                var request = HTTPRequest(.post, address, body: body, rule: egressRule)
-                request.answerLimit = 0
-                request.timeout = .seconds(30)
-                if let header = HTTPHeader("content-type", "application/json") { request.headers = [header] }
-                let status = try await world.http.send(request).status
-                if (200..<300).contains(status) { return .delivered }
-                return (400..<500).contains(status) && status != 408 && status != 429
-                    ? .refused("it answered \(status)") : .failed("it answered \(status)")
-            } catch { return .failed("\(error)") }
-        case .email, .command: return .refused("no monitor tells anybody in this way")
-        }
-    }
-
-    private func carryOut(_ order: AlarmOrder) async -> OrderOutcome {
-        guard let release = inForce.release, let reaction = AlarmPlan.reaction(order.action, among: inForce.project?.monitors ?? []) else {
-            return .failed("the reaction is no longer defined")
-        }
-        do {
-            switch reaction.way {
-            case .pipeline(let name):
-                let run = try await request(
-                    Scheduler.Request(
-                        name, cause: .alarm, actor: pipelineActor(of: release), requestKey: "alarm:\(order.key)", note: "alarm \(order.identity)"))
-                return .done("run \(run) of pipeline '\(name)'")
-            case .rollback:
-                let scope = try Guard().scope(for: principal(of: pipelineActor(of: release)), to: .modelsPromote, on: resource(.project, nil))
-                let made = try await rollback(reason: "alarm \(order.identity)", requestID: order.key, scope: scope)
-                return .done("release \(made.number) restores release \(made.restores ?? 0)")
-            case .webhook: return .failed("a message is no action")
-            }
-        } catch { return .failed("\(error)") }
-    }
-
     // MARK: - For people
 
     /// The alarms that are pending, firing or have ended a short while ago, those that fire first.

@@ -21,15 +21,13 @@ extension Platform {
     ) throws -> ProgramLaunch {
         guard let root = projectFiles.absolutePath(.root) else { throw TaskFailure(reason: "programs need a project on a disk") }
         let start = context.start
-        var environment = [
-            "PATH": taskSettings.path, "LANG": "C.UTF-8", "MARTLET_PROJECT": root, "MARTLET_RUN": start.facts.id,
-            "MARTLET_PIPELINE": start.facts.pipeline, "MARTLET_TASK": start.address.task, "MARTLET_INDEX": "\(start.address.index)",
-            "MARTLET_ATTEMPT": "\(start.attempt)", "MARTLET_TASK_KEY": start.address.description,
-            Self.programMark: programsMark.value,
-        ]
-        if let home = taskSettings.home { environment["HOME"] = home }
-        if let program = taskSettings.program { environment["MARTLET_PROGRAM"] = program }
-        if let path = taskSettings.duckDB { environment[TaskSettings.duckDBVariable] = path }
+        var environment = taskSettings.environment(project: root, mark: programsMark)
+        environment["MARTLET_RUN"] = start.facts.id
+        environment["MARTLET_PIPELINE"] = start.facts.pipeline
+        environment["MARTLET_TASK"] = start.address.task
+        environment["MARTLET_INDEX"] = "\(start.address.index)"
+        environment["MARTLET_ATTEMPT"] = "\(start.attempt)"
+        environment["MARTLET_TASK_KEY"] = start.address.description
         if let interval = start.facts.interval {
             environment["MARTLET_INTERVAL_START"] = "\(interval.start)"
             environment["MARTLET_INTERVAL_END"] = "\(interval.end)"
@@ -170,18 +168,47 @@ extension Platform {
     /// How a program's end is told: succeeded, skipped, or failed with what may be done about it.
     static func outcome(_ exit: ProgramExit, _ work: RunWork, stopped reason: String?) -> AttemptOutcome? {
         if let reason { return .failed(reason: reason) }
-        let what: String
-        switch exit.ending {
-        case .exited(let code):
+        if case .exited(let code) = exit.ending {
             if code == 0 { return nil }
             if work.skipCodes.contains(Int(code)) { return .skipped(reason: "it ended with \(code), which means that there was nothing to do") }
-            let isRetryable = work.retryCodes.isEmpty || work.retryCodes.contains(Int(code))
-            return .failed(reason: "it ended with exit code \(code)", isRetryable: isRetryable)
-        case .signalled(let number): what = "it was ended by signal \(number)"
-        case .unknown: what = "how it ended is not known"
+            return .failed(reason: exit.sentence, isRetryable: work.retryCodes.isEmpty || work.retryCodes.contains(Int(code)))
         }
-        let limit = exit.passedLimit.map { $0 == .cpu ? ": it used the processor time that it may" : ": a file passed the size that it may have" } ?? ""
-        return .failed(reason: what + limit)
+        return .failed(reason: exit.sentence)
+    }
+}
+
+extension TaskSettings {
+    /// What every program of a project has in its environment.
+    func environment(project: String, mark: ProgramMark) -> [String: String] {
+        var environment = ["PATH": path, "LANG": "C.UTF-8", "MARTLET_PROJECT": project, mark.name: mark.value]
+        if let home { environment["HOME"] = home }
+        if let program { environment["MARTLET_PROGRAM"] = program }
+        if let duckDB { environment[Self.duckDBVariable] = duckDB }
+        return environment
+    }
+}
+
+extension ProgramExit {
+    /// How it ended, for people.
+    var sentence: String {
+        let what =
+            switch ending {
+            case .exited(let code): "it ended with exit code \(code)"
+            case .signalled(let number): "it was ended by signal \(number)"
+            case .unknown: "how it ended is not known"
+            }
+        return what + (passedLimit.map { ": " + $0.words } ?? "")
+    }
+}
+
+extension ProgramExit.PassedLimit {
+    /// What it did, as the end of a sentence.
+    var words: String {
+        switch self {
+        case .cpu: "it used the processor time that it may"
+        case .fileSize: "a file passed the size that it may have"
+        case .duration: "it ran for as long as it may"
+        }
     }
 }
 

@@ -18,6 +18,8 @@ struct NewProcess {
         var texts: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
         var environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+        /// Negative for the null device.
+        var input: Int32
         var output: Int32
         var errors: Int32
         var limits: UnsafeBufferPointer<Limit>
@@ -31,12 +33,12 @@ struct NewProcess {
         var hard: rlim_t?
     }
 
-    /// Starts the program at a path, printing into two descriptors, in a process group of its own.
+    /// Starts the program at a path, printing into two descriptors, in a process group of its own; it reads from a third, or nothing.
     ///
     /// Works as the C library's `posix_spawn` does: the new process shares our memory until it becomes the program, and this
     /// thread sleeps meanwhile, so the time does not grow with our memory. Done here, since `posix_spawn` has no way to set limits before
     /// the first instruction (`docs/decisions/0007-starting-programs.md`).
-    init(_ launch: ProgramLaunch, path: String, output: Int32, errors: Int32) throws(Failure) {
+    init(_ launch: ProgramLaunch, path: String, input: Int32?, output: Int32, errors: Int32) throws(Failure) {
         guard let clone = Self.clone else { throw Failure(step: .clone, number: ENOSYS) }
         let stackSize = 256 << 10
         let mapped = mmap(nil, stackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)
@@ -53,8 +55,8 @@ struct NewProcess {
         var cloneError: Int32 = 0
         let failure = limits.withUnsafeBufferPointer { limits in
             var preparation = Preparation(
-                texts: texts.pointers, arguments: arguments.pointers, environment: environment.pointers, output: output, errors: errors,
-                limits: limits)
+                texts: texts.pointers, arguments: arguments.pointers, environment: environment.pointers, input: input ?? -1, output: output,
+                errors: errors, limits: limits)
             // No signal may be handled in the new process while it shares our memory.
             var all = sigset_t()
             var before = sigset_t()
@@ -107,7 +109,7 @@ private func becomeProgram(_ raw: UnsafeMutableRawPointer?) -> Int32 {
     for signal in 1...Int32(64) { sigaction(signal, &byDefault, nil) }
 
     guard chdir(folder) == 0 else { fail(.folder) }
-    let input = open(null, O_RDONLY)
+    let input = preparation.pointee.input >= 0 ? preparation.pointee.input : open(null, O_RDONLY)
     guard input >= 0, dup2(input, 0) == 0 else { fail(.input) }
     guard dup2(preparation.pointee.output, 1) == 1, dup2(preparation.pointee.errors, 2) == 2 else { fail(.output) }
     closefrom(3)

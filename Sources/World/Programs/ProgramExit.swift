@@ -18,6 +18,7 @@ public struct ProgramExit: Hashable, Sendable {
     public enum PassedLimit: Hashable, Sendable {
         case cpu
         case fileSize
+        case duration
     }
 
     public var ending: Ending

@@ -1,4 +1,5 @@
 import Glibc
+import MartletFrames
 
 extension ProgramLaunch {
     /// The absolute path of the program, once everything that can be known before a start has been checked.
@@ -10,6 +11,7 @@ extension ProgramLaunch {
         for (name, value) in environment where name.isEmpty || name.contains("=") || (name + value).utf8.contains(0) {
             throw .invalid("the environment has a name that is empty or holds '=', or holds a NUL")
         }
+        guard input.count <= Self.inputLimit else { throw .invalid("it is to read \(input.count) bytes, and may be given \(Self.inputLimit)") }
         guard limits.areValid else { throw .invalid("a limit is negative") }
         guard folder.hasPrefix("/") else { throw .invalid("its folder '\(folder)' is no absolute path") }
         guard Self.kind(of: folder) == S_IFDIR, access(folder, X_OK) == 0 else { throw .folderNotFound(folder) }
@@ -50,5 +52,6 @@ extension ProgramLaunch {
 extension ProgramLimits {
     fileprivate var areValid: Bool {
         [cpuSeconds, memoryBytes, fileBytes, processCount, openFileCount, outputBytes].allSatisfy { ($0 ?? 0) >= 0 }
+            && (duration ?? .zero) >= .zero
     }
 }

@@ -1,3 +1,5 @@
+public import MartletFrames
+
 /// What is to be started, and what it gets.
 public struct ProgramLaunch: Hashable, Sendable {
     /// The program and its arguments. A name without a slash is looked for in the folders of `PATH` in ``environment``;
@@ -7,17 +9,24 @@ public struct ProgramLaunch: Hashable, Sendable {
     public var environment: [String: String]
     /// The absolute path of the folder in which it starts.
     public var folder: String
+    /// What it reads from its standard input, in memory until it has ended; at most ``inputLimit`` bytes.
+    public var input: [UInt8]
     public var limits: ProgramLimits
 
-    public init(_ arguments: [String], environment: [String: String], folder: String, limits: ProgramLimits = ProgramLimits()) {
+    public static let inputLimit = 16 << 20
+
+    public init(
+        _ arguments: [String], environment: [String: String], folder: String, input: [UInt8] = [], limits: ProgramLimits = ProgramLimits()
+    ) {
         self.arguments = arguments
         self.environment = environment
         self.folder = folder
+        self.input = input
         self.limits = limits
     }
 }
 
-/// What a program may use. All but ``outputBytes`` hold for each process of the program by itself, from its first instruction on;
+/// What a program may use. All but ``outputBytes`` and ``duration`` hold for each process of the program by itself, from its first instruction on;
 /// a limit above the one that this process has is lowered to it. Core dumps are always off.
 public struct ProgramLimits: Hashable, Sendable {
     /// Seconds of processor time. At the limit the process gets `SIGXCPU`, a second later it is killed.
@@ -33,10 +42,12 @@ public struct ProgramLimits: Hashable, Sendable {
     /// Bytes of output that are handed on, over both streams. What follows is thrown away and counted, and the program
     /// is slowed to about 32 MB/s, so that one that floods costs this process little.
     public var outputBytes: Int
+    /// How long it may run. Then its whole group is asked to end, and killed a second later; nil for as long as it likes.
+    public var duration: Timestamp.Span?
 
     public init(
         cpuSeconds: Int? = nil, memoryBytes: Int? = nil, fileBytes: Int? = nil, processCount: Int? = nil, openFileCount: Int = 1_024,
-        outputBytes: Int = 64 << 20
+        outputBytes: Int = 64 << 20, duration: Timestamp.Span? = nil
     ) {
         self.cpuSeconds = cpuSeconds
         self.memoryBytes = memoryBytes
@@ -44,5 +55,6 @@ public struct ProgramLimits: Hashable, Sendable {
         self.processCount = processCount
         self.openFileCount = openFileCount
         self.outputBytes = outputBytes
+        self.duration = duration
     }
 }

@@ -21,6 +21,8 @@ final class SystemProgram: RunningProgram {
         var isReaped = false
         /// Whether ``end(after:)`` came to the last means.
         var wasKilled = false
+        /// Whether it has run for as long as it may.
+        var isOverdue = false
         var exit: ProgramExit?
         var outputBytes = 0
         var open: [ProgramOutput: DescriptorWatch] = [:]
@@ -51,6 +53,16 @@ final class SystemProgram: RunningProgram {
                 state.process = DescriptorWatch(descriptor, on: queue) { self.processEnded() }
             }
         }
+        guard let duration = limits.duration else { return }
+        queue.asyncAfter(deadline: .now() + .microseconds(Int(duration.microseconds))) { [weak self] in self?.timeIsUp() }
+    }
+
+    private func timeIsUp() {
+        let runs = state.withLock { state in
+            state.isOverdue = !state.isReaped
+            return state.isOverdue
+        }
+        if runs { end(after: .seconds(1)) }
     }
 
     func end(after grace: Timestamp.Span) {
@@ -123,6 +135,7 @@ final class SystemProgram: RunningProgram {
             state.exit =
                 taken == identifier
                 ? ProgramExit(status: status, usage: usage, limits: limits, wasKilled: state.wasKilled) : ProgramExit(.unknown)
+            if state.isOverdue, state.exit?.isSuccess == false { state.exit?.passedLimit = .duration }
             // Orphans come to us if we are the first process of a container, or were made the one that takes them.
             while wait4(-identifier, nil, WNOHANG, nil) > 0 {}
             return state.process

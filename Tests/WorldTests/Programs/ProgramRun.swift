@@ -41,9 +41,9 @@ final class ProgramRun: Sendable {
         await wait { output, _ in String(decoding: output[.standard] ?? [], as: UTF8.self).contains(text) }
     }
 
-    func text(_ stream: ProgramOutput = .standard) -> String {
-        String(decoding: state.withLock { $0.output[stream] ?? [] }, as: UTF8.self)
-    }
+    func text(_ stream: ProgramOutput = .standard) -> String { String(decoding: bytes(stream), as: UTF8.self) }
+
+    func bytes(_ stream: ProgramOutput = .standard) -> [UInt8] { state.withLock { $0.output[stream] ?? [] } }
 
     /// Whether it ended once and nothing came after that.
     var endedOnce: Bool { state.withLock { $0.exits.count == 1 && $0.eventsAfterExit == 0 } }

@@ -51,6 +51,30 @@ struct SystemProgramsTests {
         #expect(second.text() == folder.path + "\n")
     }
 
+    @Test("what it is given to read arrives whole and ends, though nobody writes while it runs")
+    func input() async throws {
+        let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let run = ProgramRun()
+        let launch = ProgramLaunch(["cat"], environment: ["PATH": "/usr/bin:/bin"], folder: "/", input: bytes)
+        _ = try SystemPrograms().start(launch) { run.take($0) }
+        #expect(await run.exit()?.isSuccess == true)
+        #expect(run.bytes() == bytes)
+        var large = launch
+        large.input = [UInt8](repeating: 0, count: ProgramLaunch.inputLimit + 1)
+        #expect(throws: ProgramError.self) { try SystemPrograms().start(large) { _ in } }
+    }
+
+    @Test("one that runs longer than it may is ended with its children, and this is told")
+    func duration() async throws {
+        let (_, slow) = try startShell("sleep 600 & wait", limits: ProgramLimits(duration: Timestamp.Span(microseconds: 100_000)))
+        let exit = try #require(await slow.exit())
+        #expect(exit.passedLimit == .duration && !exit.isSuccess)
+        let (_, stubborn) = try startShell("trap '' TERM; while :; do sleep 0.1; done", limits: ProgramLimits(duration: Timestamp.Span(microseconds: 100_000)))
+        #expect(await stubborn.exit()?.passedLimit == .duration)
+        let (_, quick) = try startShell("exit 3", limits: ProgramLimits(duration: .seconds(30)))
+        #expect(await quick.exit()?.passedLimit == nil)
+    }
+
     @Test("the program has a group of its own, default signals, no open files of ours, and goes first when memory is short")
     func cleanProcess() async throws {
         signal(SIGPIPE, SIG_IGN)
