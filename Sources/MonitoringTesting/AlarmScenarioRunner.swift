@@ -264,7 +264,8 @@ private struct AlarmScenarioRunner {
             case .failed(let reason): told.append("fails \(text) (\(reason))")
             case .ordered, .done, .kept: break
             }
-        case .groupOpened, .notified, .delivered, .tryFailed, .groupClosed, .silence, .silenceEnded, .silenceForgotten, .keptGroup, .keptCounts:
+        case .groupOpened, .notified, .delivered, .tryFailed, .groupClosed, .silence, .silenceEnded, .silenceForgotten, .effect, .keptGroup,
+            .keptCounts:
             break
         }
     }

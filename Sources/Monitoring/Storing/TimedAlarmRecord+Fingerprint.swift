@@ -4,6 +4,7 @@ extension TimedAlarmRecord {
         switch record {
         case .alarm(_, let alarm): alarm.identity.fingerprint
         case .order(_, let order): order.identity.fingerprint
+        case .effect(let effect): effect.order.identity.fingerprint
         default: nil
         }
     }

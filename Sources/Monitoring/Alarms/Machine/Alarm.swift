@@ -153,4 +153,6 @@ public struct AlarmOrder: Hashable, Sendable {
     public var isWaiting: Bool
     /// Who said yes.
     public var approvedBy: String?
+    /// The measure, as it let the alarm fire.
+    public var value: Double?
 }

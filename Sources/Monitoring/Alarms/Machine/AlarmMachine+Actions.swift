@@ -12,7 +12,7 @@ extension AlarmMachine {
             while state.orders[key] != nil { key += "+" }
             let order = AlarmOrder(
                 key: key, action: id, identity: alarm.identity, start: start, time: now,
-                isWaiting: action.needsApproval)
+                isWaiting: action.needsApproval, value: alarm.value)
             if alarm.silencedBy != nil {
                 note(.order(.skipped(.silenced), order), at: now, &turn)
             } else if let reason = refusal(of: action, at: now) {

@@ -35,6 +35,10 @@ public struct AlarmMachine: Sendable {
         public var tries = 20
         public var firstRetry: Timestamp.Span = .seconds(10)
         public var longestRetry: Timestamp.Span = .minutes(10)
+        /// Effects of reactions that are followed at a time, for how long, and readings that are kept of each.
+        public var effects = 1_000
+        public var effectRetention: Timestamp.Span = .days(60)
+        public var effectReadings = 3
         /// Bytes of summaries, notes and reasons that are kept.
         public var textLength = 1_000
 
@@ -142,6 +146,7 @@ public struct AlarmMachine: Sendable {
             if reading.level != .missing {
                 count(reading, of: identity, rule, hold: rule.hold, clearAfter: rule.clearAfter, at: now, &evictable, &turn)
             }
+            follow(reading, of: identity, at: now, &turn)
             if case .alarm(let hold) = rule.missing {
                 var other = reading
                 other.level = reading.level == .missing ? .beyond : .within
@@ -149,6 +154,7 @@ public struct AlarmMachine: Sendable {
                 if other.level == .beyond, other.summary.isEmpty { other.summary = "there is no value" }
                 let missing = AlarmIdentity(rule: rule.id, labels: reading.labels.adding("reading", "missing"))
                 count(other, of: missing, rule, hold: hold, clearAfter: .readings(1), at: now, &evictable, &turn)
+                follow(other, of: missing, at: now, &turn)
             }
         }
         settle(at: now, &turn)
@@ -234,6 +240,7 @@ public struct AlarmMachine: Sendable {
         note(.alarm(.resolved(reason: reason), alarm), at: now, &turn)
         let asked = state.orders.values.filter { $0.isWaiting && $0.identity == alarm.identity }
         for order in asked.sorted(by: { $0.key < $1.key }) { note(.order(.skipped(.resolved), order), at: now, &turn) }
+        if reason != nil { endEffects(of: alarm.identity, at: now, &turn) }
         forgetDue = min(forgetDue ?? now + limits.retention, now + limits.retention)
     }
 
@@ -305,7 +312,7 @@ public struct AlarmMachine: Sendable {
             dirtyGroups.remove(id)
         case .notified(let notification): dirtyGroups.insert(notification.group)
         case .delivered(_, let group), .tryFailed(_, let group, _, _), .gaveUp(_, let group, _, _): dirtyGroups.insert(group)
-        case .silence, .silenceEnded, .silenceForgotten, .order, .keptGroup, .keptCounts: break
+        case .silence, .silenceEnded, .silenceForgotten, .order, .effect, .keptGroup, .keptCounts: break
         }
         let timed = TimedAlarmRecord(now, record)
         state.apply(timed)
@@ -334,6 +341,7 @@ public struct AlarmMachine: Sendable {
         lastTime = now
         settleSilences(at: now, &turn)
         giveOrders(&turn)
+        settleEffects(at: now, &turn)
         let due = groupDue.filter { $0.value <= now }.keys
         dirtyGroups.formUnion(due)
         // A message may close its group or make another due at once; nothing opens one here.

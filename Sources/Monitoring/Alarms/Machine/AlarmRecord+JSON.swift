@@ -49,6 +49,9 @@ extension TimedAlarmRecord {
             put("order_" + event.word)
             event.write(to: &object)
             object["order"] = order.json
+        case .effect(let effect):
+            put("reaction_effect")
+            object["effect"] = effect.json
         case .keptGroup(let group):
             put("group_kept")
             object["group"] = group.json
@@ -94,6 +97,7 @@ extension TimedAlarmRecord {
                 orders[member.key] = list
             }
             record = .keptCounts(notifications: count, orders: orders)
+        case "reaction_effect": record = json["effect"].flatMap { ReactionEffect(json: $0) }.map { .effect($0) }
         default:
             if event.hasPrefix("alarm_"), let what = AlarmEvent(String(event.dropFirst(6)), reason: reason) {
                 record = json["alarm"].flatMap { Alarm(json: $0) }.map { .alarm(what, $0) }
@@ -452,6 +456,7 @@ extension AlarmOrder {
         object["time"] = .time(time)
         object["waiting"] = .bool(isWaiting)
         if let approvedBy { object["approved_by"] = .string(approvedBy) }
+        if let value { object["value"] = value.exactJSON }
         return .object(object)
     }
 
@@ -461,6 +466,48 @@ extension AlarmOrder {
         else { return nil }
         self.init(
             key: key, action: action, identity: identity, start: start, time: time, isWaiting: isWaiting,
-            approvedBy: json["approved_by"]?.string)
+            approvedBy: json["approved_by"]?.string, value: json["value"].flatMap { Double(exactJSON: $0) })
+    }
+}
+
+extension ReactionEffect {
+    /// `ended_after` is for readers: seconds from `done` to `ended`.
+    var json: JSONValue {
+        var object = JSONObject()
+        object["order"] = order.json
+        object["done"] = .time(done)
+        object["after"] = .array(after.map(\.json))
+        if let ended, let endedAfter {
+            object["ended"] = .time(ended)
+            object["ended_after"] = .float64(Double(endedAfter.microseconds) / 1e6)
+        }
+        object["complete"] = .bool(isComplete)
+        return .object(object)
+    }
+
+    fileprivate init?(json: JSONValue) {
+        guard let order = json["order"].flatMap({ AlarmOrder(json: $0) }), let done = json["done"]?.time,
+            let after = json["after"]?.list({ Reading(json: $0) }), let isComplete = json["complete"]?.bool
+        else { return nil }
+        self.init(order, done: done)
+        self.after = after
+        ended = json["ended"]?.time
+        self.isComplete = isComplete
+    }
+}
+
+extension ReactionEffect.Reading {
+    fileprivate var json: JSONValue {
+        var object = JSONObject()
+        if let from { object["from"] = .time(from) }
+        object["time"] = .time(time)
+        if let value { object["value"] = value.exactJSON }
+        object["level"] = .string(level.rawValue)
+        return .object(object)
+    }
+
+    fileprivate init?(json: JSONValue) {
+        guard let time = json["time"]?.time, let level = json["level"]?.string.flatMap(AlarmReading.Level.init) else { return nil }
+        self.init(from: json["from"]?.time, time: time, value: json["value"].flatMap { Double(exactJSON: $0) }, level: level)
     }
 }

@@ -23,6 +23,8 @@ public enum AlarmRecord: Hashable, Sendable {
     /// It is over and not kept any longer.
     case silenceForgotten(id: String)
     case order(OrderEvent, AlarmOrder)
+    /// What became of the measure after a reaction stands as it says.
+    case effect(ReactionEffect)
     /// What is left of records that are not kept: a group, the count of messages, when actions were ordered.
     case keptGroup(AlarmGroup)
     case keptCounts(notifications: Int64, orders: [String: [Timestamp]])

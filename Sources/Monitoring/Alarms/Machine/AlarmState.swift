@@ -7,6 +7,8 @@ public struct AlarmState: Hashable, Sendable {
     public private(set) var silences: [String: Silence] = [:]
     /// Actions that wait for an answer, or whose end has not been reported, by their keys.
     public private(set) var orders: [String: AlarmOrder] = [:]
+    /// What is followed of reactions that were done, by their orders' keys.
+    public private(set) var effects: [String: ReactionEffect] = [:]
     /// When each action was ordered, the last ``AlarmAction/Budget/countLimit`` times.
     public private(set) var ordered: [String: [Timestamp]] = [:]
     /// Messages decided so far.
@@ -60,8 +62,12 @@ public struct AlarmState: Hashable, Sendable {
             case .ordered:
                 orders[order.key] = order
                 ordered[order.action] = Array(((ordered[order.action] ?? []) + [timed.time]).suffix(AlarmAction.Budget.countLimit))
-            case .skipped, .rejected, .done, .failed: orders[order.key] = nil
+            case .skipped, .rejected, .failed: orders[order.key] = nil
+            case .done:
+                orders[order.key] = nil
+                effects[order.key] = ReactionEffect(order, done: timed.time)
             }
+        case .effect(let effect): effects[effect.order.key] = effect.isComplete ? nil : effect
         case .keptCounts(let count, let times):
             notifications = count
             ordered = times
@@ -90,6 +96,7 @@ public struct AlarmState: Hashable, Sendable {
         records += alarms.values.sorted { $0.identity < $1.identity }.map { .alarm(.kept, $0) }
         records += groups.values.sorted { $0.id < $1.id }.map { .keptGroup($0) }
         records += orders.values.sorted { $0.key < $1.key }.map { .order(.kept, $0) }
+        records += effects.values.sorted { $0.order.key < $1.order.key }.map { .effect($0) }
         return records.map { TimedAlarmRecord(now, $0) }
     }
 }
