@@ -47,12 +47,17 @@ struct ModelTrainingSet: Sendable {
 extension Platform {
     /// Builds a model's training set as of now: `as_known`, only mature rows, split as the definition says.
     func trainingSet(
-        _ model: ModelDefinition, _ project: CheckedProject, _ progress: @escaping @Sendable (TrainingProgress) -> Void
+        _ model: ModelDefinition, _ project: CheckedProject, emphasis: TrainingEmphasis = .none, _ progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws -> ModelTrainingSet {
         progress(.readingEvents)
         let cut = try await features.catchUp()
         let recipe = FeatureRecipe(model, in: project)
-        let (train, test) = try await labelledParts(of: model, project, below: cut)
+        var (train, test) = try await labelledParts(of: model, project, below: cut)
+        if emphasis.recent != nil {
+            let immature = train.immature
+            train = train.gathering(emphasis.rows(train.table.eventTimes))
+            train.immature = immature
+        }
         progress(.computingFeatures(rows: train.table.positions.count + test.table.positions.count))
         let parts = [train, test]
         var frames: [Frame] = []

@@ -14,7 +14,7 @@ import MartletRegistry
 import MartletServing
 import MartletStatistics
 import MartletStorage
-import MartletTraining
+public import MartletTraining
 import MartletWorld
 
 /// How far a training is.
@@ -63,7 +63,7 @@ extension Platform {
     ///
     /// - Parameter effectKey: what asks for it, so that whoever asks again under it is given the version that was registered then.
     public func train(
-        _ name: String, effectKey: String? = nil, requestID: String?, scope: Scope, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
+        _ name: String, emphasis: TrainingEmphasis = .none, effectKey: String? = nil, requestID: String?, scope: Scope, progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
     ) async throws -> TrainingReport {
         try scope.require(.modelsTrain, on: resource(.model, name))
         let inForce = inForce
@@ -76,11 +76,11 @@ extension Platform {
         var run = Run(
             id: UUIDv7.make(at: world.clock.now(), random: world.random).description, model: name, started: world.clock.now(),
             definition: "\(DefinedVersion(model).hash)", actor: "\(scope.principal)",
-            parameters: parameterJSON(model.trainer).description)
+            parameters: parameterJSON(model.trainer, emphasis).description)
         run.effectKey = effectKey
         try begin(run)
         do {
-            let report = try await train(model, project, release, &run, scope: scope, requestID: requestID, progress)
+            let report = try await train(model, emphasis, project, release, &run, scope: scope, requestID: requestID, progress)
             return report
         } catch {
             run.status = .failed
@@ -107,10 +107,10 @@ extension Platform {
     }
 
     private func train(
-        _ model: ModelDefinition, _ project: CheckedProject, _ release: Release, _ run: inout Run, scope: Scope,
+        _ model: ModelDefinition, _ emphasis: TrainingEmphasis, _ project: CheckedProject, _ release: Release, _ run: inout Run, scope: Scope,
         requestID: String?, _ progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws -> TrainingReport {
-        let set = try await trainingSet(model, project, progress)
+        let set = try await trainingSet(model, project, emphasis: emphasis, progress)
         let train = set.rows(set.train)
         let test = set.rows(set.test)
         guard train.rowCount > 0, test.rowCount > 0 else {
@@ -130,7 +130,8 @@ extension Platform {
         let encoder = try FeatureEncoder.learning(from: names.indices.map { (names[$0], train.columns[$0]) })
         let classes = set.classes
         let labels = set.labels
-        let trainingSet = TrainingSet(features: try encoder.encode(train.columns), labels: set.train.map { labels[$0] })
+        let trainingSet = TrainingSet(features: try encoder.encode(train.columns), labels: set.train.map { labels[$0] },
+            weights: emphasis.weights(Array(set.eventTimes[set.train])))
         let library = try XGBoostLibrary.open()
         let parameters = try XGBoostParameters(model.trainer.parameters.mapValues(XGBoostParameters.Value.init))
         let inputs = encoder.inputs.map { TrainingFeature($0.name, isCategorical: $0.isCategorical) }
@@ -166,7 +167,7 @@ extension Platform {
 
         progress(.registering)
         let profile = try profile(model, train: train, test: test, testLabels: set.test.map { labels[$0] }, outputs: outputs, encoder, ensemble)
-        let manifest = manifest(of: model, set: set, library: library, trained: trained, measured: measured, release: release)
+        let manifest = manifest(of: model, emphasis, set: set, library: library, trained: trained, measured: measured, release: release)
         let version = try register(
             manifest, files: [ModelPackage.modelName: trained.modelJSON, ModelPackage.encoderName: encoder.json, ModelPackage.profileName: profile.encoded()],
             trainedBy: run,
@@ -234,7 +235,7 @@ extension Platform {
     }
 
     private func manifest(
-        of model: ModelDefinition, set: ModelTrainingSet, library: XGBoostLibrary, trained: TrainedModel,
+        of model: ModelDefinition, _ emphasis: TrainingEmphasis, set: ModelTrainingSet, library: XGBoostLibrary, trained: TrainedModel,
         measured: [(name: String, value: Double?)], release: Release
     ) -> ModelManifest {
         var lineage = ModelManifest.Lineage()
@@ -250,6 +251,7 @@ extension Platform {
         lineage.trainerLibrary = "xgboost"
         lineage.trainerVersion = "\(library.version)"
         for (name, value) in model.trainer.parameters { lineage.parameters[name] = "\(value)" }
+        for (name, span) in emphasis.named { lineage.parameters[name] = "\(span)" }
         lineage.rows = ["train": set.train.count, "test": set.test.count, "immature": set.immature]
         for metric in measured { if let value = metric.value { lineage.metrics[metric.name] = value } }
         return ModelManifest(
@@ -258,10 +260,11 @@ extension Platform {
             semanticsVersion: Martlet.semanticsVersion, lineage: lineage)
     }
 
-    private func parameterJSON(_ trainer: ModelDefinition.Trainer) -> JSONValue {
+    private func parameterJSON(_ trainer: ModelDefinition.Trainer, _ emphasis: TrainingEmphasis) -> JSONValue {
         var object = JSONObject()
         object["kind"] = .string(trainer.kind)
         for (name, value) in trainer.parameters.sorted(by: { $0.key < $1.key }) { object[name] = JSONValue(value) }
+        for (name, span) in emphasis.named { object[name] = .string("\(span)") }
         return .object(object)
     }
 
@@ -289,5 +292,12 @@ extension XGBoostParameters.Value {
             case .bool(let flag): .int(flag ? 1 : 0)
             case .string, .timestamp, .missing: .text("\(value)")
             }
+    }
+}
+
+extension TrainingEmphasis {
+    /// As runs and packages tell of it: nothing where it changes nothing.
+    fileprivate var named: [(String, Timestamp.Span)] {
+        [recent.map { ("recent", $0) }, halfLife.map { ("half_life", $0) }].compactMap { $0 }
     }
 }

@@ -15,6 +15,13 @@ public struct TrainingSet: Sendable {
         self.weights = weights
     }
 
+    /// By weight; 0 where nothing weighs anything.
+    var meanLabel: Double {
+        guard let weights else { return labels.reduce(0.0) { $0 + Double($1) } / Double(labels.count) }
+        let total = weights.reduce(0.0) { $0 + Double($1) }
+        return total > 0 ? zip(labels, weights).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / total : 0
+    }
+
     /// Refuses what a trainer would trip over or, worse, learn from.
     ///
     /// - Throws: ``TrainingError`` with code `invalidData`, naming the row and the column.

@@ -5,7 +5,7 @@ extension XGBoostLibrary {
     ///
     /// The same set, parameters, seed, library version and thread count give the same bytes; for `tree_method`
     /// hist the thread count was seen to make no difference. The base score is always set, since versions 1 and
-    /// 3 guess differently: 0.5 for classes, the mean label for values and counts.
+    /// 3 guess differently: 0.5 for classes, the mean label, by weight, for values and counts.
     ///
     /// One thread is the default on purpose: on cores that are busy, XGBoost's threads spin while they wait,
     /// and two were seen to take ten times as long as one. Ask for more on an idle machine, with
@@ -127,7 +127,7 @@ extension XGBoostLibrary {
     private func baseScore(
         _ parameters: XGBoostParameters, _ objective: Objective, _ set: TrainingSet
     ) throws(TrainingError) -> Float {
-        let mean = set.labels.reduce(0.0) { $0 + Double($1) } / Double(set.labels.count)
+        let mean = set.meanLabel
         let wanted = Float(parameters.baseScore ?? (objective == .logistic || objective == .softmax ? 0.5 : mean))
         switch objective {
         case .logistic:

@@ -22,7 +22,8 @@ extension TrainWork: PlatformTask {
     /// - Parameter effectKey: nil to train each time that it is asked for.
     func train(_ context: TaskContext, on platform: Platform, effectKey: String?) async throws -> [String: TaskValue] {
         let scope = try context.scope(to: .modelsTrain, on: platform.resource(.model, model))
-        let report = try await platform.train(model, effectKey: effectKey, requestID: context.start.address.description, scope: scope)
+        let emphasis = TrainingEmphasis(recent: try span(recent, "recent", context), halfLife: try span(halfLife, "half_life", context))
+        let report = try await platform.train(model, emphasis: emphasis, effectKey: effectKey, requestID: context.start.address.description, scope: scope)
         context.log.write(report.json.description + "\n")
         platform.noteStreams(of: model, cut: report.cut, context)
         context.read(.dataset, model, version: report.dataset, rows: report.trainRows + report.testRows)
@@ -36,6 +37,16 @@ extension TrainWork: PlatformTask {
             result[metric.name] = .scalar(metric.value.map(Value.float64) ?? .missing)
         }
         return result
+    }
+}
+
+extension TrainWork {
+    private func span(_ text: TaskText?, _ key: String, _ context: TaskContext) throws -> Timestamp.Span? {
+        guard let written = try text?.render(in: context.scope) else { return nil }
+        guard let span = Timestamp.Span(written), span > .zero else {
+            throw TaskFailure(reason: "'\(key)' is '\(written.prefix(60))' and should be a span of time, as in 30d")
+        }
+        return span
     }
 }
 
