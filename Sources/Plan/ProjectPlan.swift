@@ -89,7 +89,11 @@ public enum ProjectPlan {
         let pipelines = PipelineDefinition.read(of(PipelineDefinition.kind), in: named, errors: errors)
         let pipelineNames = Set(of(PipelineDefinition.kind).map(\.name))
         let watched = MonitorReader.Surroundings(
-            endpoints: self.watched(endpoints, models, streams), brokenEndpoints: brokenEndpoints, pipelines: Set(pipelines.map(\.name)),
+            endpoints: self.watched(endpoints, models, streams), brokenEndpoints: brokenEndpoints,
+            pipelines: Dictionary(
+                uniqueKeysWithValues: pipelines.map { pipeline in
+                    (pipeline.name, pipeline.parameters.map { MonitorReader.Parameter(name: $0.name, type: $0.type, isRequired: $0.standard == nil) })
+                }),
             brokenPipelines: pipelineNames.subtracting(pipelines.map(\.name)), streams: streams.mapValues(\.watchedFields),
             brokenStreams: brokenStreams,
             // A project whose settings have mistakes is not said to lack any.
@@ -145,7 +149,8 @@ public enum ProjectPlan {
                 case .regression: .number
                 }
             watched[endpoint.name] = MonitorReader.WatchedEndpoint(
-                task: task, features: model.features.map(\.name), inputs: stream.scope, labelKnownAfter: model.labelKnownAfter)
+                task: task, features: model.features.map(\.name), inputs: stream.scope, labelKnownAfter: model.labelKnownAfter,
+                hasFallback: endpoint.fallbackScore != nil, hasReview: endpoint.review != nil)
         }
         return watched
     }

@@ -32,8 +32,12 @@ struct Answerer {
 }
 
 extension Platform {
-    /// Computes rows by the version that answers each, and by the one that is only tried beside it.
+    /// Computes rows by the version that answers each, and by the one that is only tried beside it; by none of them while an alarm lets the
+    /// fallback answer.
     func predictions(_ asked: AskedRows, on endpoint: EndpointRuntime) throws -> PredictedRows {
+        if let score = endpoint.definition.fallbackScore, mitigations.isFallback(endpoint.definition.name) {
+            return PredictedRows(fallback(asked, score, on: endpoint))
+        }
         guard let trial = endpoint.trial, asked.count > 0 else {
             return PredictedRows(try batch(asked, .champion(endpoint), on: endpoint))
         }
@@ -64,6 +68,11 @@ extension Platform {
             }
             return predicted
         }
+    }
+
+    /// What the fallback answers in the champion's place.
+    func fallback(_ asked: AskedRows, _ score: Double, on endpoint: EndpointRuntime) -> PredictionBatch {
+        blank(asked, .champion(endpoint), on: endpoint, outputs: [Float](repeating: Float(score), count: asked.count))
     }
 
     /// What another version makes of some of the rows; nil if there are none. It never fails: that it could not is recorded.

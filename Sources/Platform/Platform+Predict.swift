@@ -81,6 +81,9 @@ extension Platform {
     /// The champion alone answers: a rollout is about the decisions that are asked for one by one.
     func predict(_ rows: Frame, on endpoint: EndpointRuntime, actor: String) throws -> PredictionBatch {
         let actors = [String](repeating: actor, count: rows.rowCount)
+        if let score = endpoint.definition.fallbackScore, mitigations.isFallback(endpoint.definition.name) {
+            return try fallback(AskedRows(rows, actors: actors, of: askedStream(endpoint)), score, on: endpoint)
+        }
         return try batch(AskedRows(rows, actors: actors, of: askedStream(endpoint)), .champion(endpoint), on: endpoint)
     }
 

@@ -96,6 +96,7 @@ public final class Platform: Sendable {
     let refusedRows = RefusedRows()
     let alarms: AlarmDesk
     let alarmPrograms = AlarmPrograms()
+    let mitigations = MitigationDesk()
     /// Where people reach this server, for messages.
     let externalAddress = Mutex("http://127.0.0.1:7070")
     let partedWork = PartedWork()
@@ -149,7 +150,7 @@ public final class Platform: Sendable {
             }
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
-                + RolloutTable.migrations + MonitorTables.migrations + ReviewTable.migrations,
+                + RolloutTable.migrations + MonitorTables.migrations + MitigationTable.migrations + ReviewTable.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)
@@ -158,6 +159,7 @@ public final class Platform: Sendable {
             blobs: try FileBlobStore(in: world, folder: .root / "blobs"), vault: vault, log: log,
             features: try FeatureStore(log: log, files: world.files, folder: .root / "features", limits: limits.features))
         try database.write { try platform.runs.failInterrupted(at: world.clock.now(), $0) }
+        try platform.loadMitigations()
         try await platform.loadCurrentRelease()
         // What cannot be carried out now, such as on a full disk, upkeep tries again.
         do { try await platform.finishReviews() } catch {}
@@ -205,6 +207,7 @@ public final class Platform: Sendable {
         try await features.snapshotIfDue()
         try audit.recordCounts()
         try await removePastRuns()
+        try removePastMitigations()
         try await fillReviews()
     }
 

@@ -54,6 +54,7 @@ extension PlantedMistake {
         .init("an output of an unknown type", pipeline, ingest, "{ run: [ls], outputs: { n: list of int } }"),
         .init("an exit code that means two things", pipeline, ingest, "{ run: [ls], skip_codes: [3], retry_codes: [3] }"),
         .init("a size without a unit", pipeline, ingest, "{ run: [ls], limits: { memory: 512 } }"),
+        .init("a span of recent rows that is none", pipeline, train, "{ train: fraud, recent: lately, after: ingest }"),
         .init("an unknown model to train", pipeline, train, "{ train: frod, after: ingest }"),
         .init("an unknown stream to fill", pipeline, ingest, "{ ingest: transaction, file: new.csv }"),
         .init("a file without a name", pipeline, ingest, "{ ingest: transactions }"),

@@ -274,6 +274,12 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         streamMonitor("the drift of times", "drift: { fields: [tx_time] }"),
         monitor("a mail and no server", "drift: {}\non_alarm: [{ email: ops@example.org }]"),
         monitor("a command without a program", "drift: {}\non_alarm: [{ command: [''] }]"),
+        monitor("a review of an endpoint without", "drift: {}\non_alarm: [{ review: 20% }]"),
+        monitor("a review of nothing", "drift: {}\non_alarm: [{ review: 0% }]"),
+        monitor("a parameter that the pipeline has not", "drift: {}\non_alarm: [{ pipeline: daily, parameters: { days: 3 } }]"),
+        .init(
+            "a monitor that falls back on nothing", endpoint, "fallback: { score: 0.0 }",
+            "---\nmonitor: watch\nendpoint: fraud\ndrift: {}\non_alarm: [{ fallback: true }]"),
         monitor("a budget for messages", "drift: {}\non_alarm: [{ command: [notify], budget: 3 }]"),
     ]
 

@@ -141,8 +141,10 @@ struct ReferencePageTests {
             skew: 10
             alarms: { for: 2, clear_after: 6h, severity: page, repeat: 4h, cool_down: 1d }
             on_alarm:
-              - { pipeline: p, on: [drift, performance], cool_down: 2d, budget: 2, approval: required }
+              - { pipeline: p, parameters: { day: friday }, on: [drift, performance], cool_down: 2d, budget: 2, approval: required }
               - { rollback: true }
+              - { fallback: true }
+              - { review: 20% }
               - { webhook: "https://alerts.example/hook" }
               - { email: [ops@example.org, ada@example.org], on: drift }
               - { command: [notify, --to, ops] }
@@ -189,7 +191,7 @@ struct ReferencePageTests {
                 cache: 1h
               take: { ingest: orders, file: "${item}", live: true, after: run, map: tasks.run.files, allow_failure: true }
               set: { dataset: m, to: set.csv, after: take, trigger_rule: all_done, when: tasks.run.state == "succeeded" }
-              group: { after: set, doc: in one, tasks: { train: { train: m } } }
+              group: { after: set, doc: in one, tasks: { train: { train: m, recent: 30d, half_life: 7d } } }
               measure: { evaluate: m, version: champion, after: group }
               check: { check: tasks.group.train.roc_auc > tasks.measure.roc_auc, after: measure }
               ask: { approval: may it?, after: check }

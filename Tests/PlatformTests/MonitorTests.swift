@@ -125,8 +125,8 @@ struct MonitorTests {
     func reaction() async throws {
         var traffic = try await LiveTraffic(
             files(
-                "drift: { features: [request.amount], distance: ks, raise: 0.15 }\non_alarm: [{ pipeline: retrain, cool_down: 30d }]\n",
-                pipeline: "pipeline: retrain\ntasks: { note: { run: [touch, retrained] } }\n"), history: 60, days: 20)
+                "drift: { features: [request.amount], distance: ks, raise: 0.15 }\non_alarm: [{ pipeline: retrain, parameters: { days: 30 }, cool_down: 30d }]\n",
+                pipeline: "pipeline: retrain\nparameters: { days: int64, share: { type: float64, default: 0.5 } }\ntasks: { note: { run: [touch, retrained] } }\n"), history: 60, days: 20)
         let fixture = traffic.fixture
         try await fixture.platform.startPipelines(schedules: false)
         _ = try await traffic.train(rounds: 20)
@@ -136,6 +136,10 @@ struct MonitorTests {
         let runs = try fixture.platform.pipelineRuns(RunFilter(), limit: 10, scope: fixture.scope(.pipelinesRead, .pipeline)).runs
         #expect(runs.count == 1)
         #expect(runs.first?["cause"]?.string == "alarm")
+        let history = try fixture.platform.alarmHistory(nil, limit: 1_000, scope: fixture.scope(.monitorsRead))
+        let effect = try #require(history.first { $0["event"]?.string == "reaction_effect" }?["effect"])
+        #expect(effect["order"]?["value"]?.double ?? 0 > 0.15 && effect["after"]?.array?.first?["value"]?.double ?? 0 > 0.15)
+        #expect(runs.first?["parameters"]?["days"]?.int64 == 30 && runs.first?["parameters"]?["share"]?.double == 0.5)
         try await fixture.platform.close()
     }
 }

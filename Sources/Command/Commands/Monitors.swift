@@ -56,7 +56,7 @@ struct Monitors: AsyncParsableCommand {
 struct Alarms: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "See alarms, look after them, silence them, answer what they ask for.",
-        subcommands: [List.self, History.self, Acknowledge.self, SilenceThem.self, Unsilence.self, Approve.self, Refuse.self],
+        subcommands: [List.self, History.self, Acknowledge.self, SilenceThem.self, Unsilence.self, Approve.self, Refuse.self, Lift.self],
         defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -177,6 +177,33 @@ struct Alarms: AsyncParsableCommand {
         var reaction: String
 
         func run() async throws { try await Alarms.decide(reaction, false, note, options) }
+    }
+
+    struct Lift: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take back what alarms changed at an endpoint, though they fire on.",
+            discussion: "The model answers again, or no more decisions are reviewed than the endpoint says. Another alarm may change it again.")
+
+        enum Change: String, ExpressibleByArgument, CaseIterable { case fallback, review }
+
+        @OptionGroup var options: ProjectOptions
+
+        @Option(help: "Why.")
+        var reason: String?
+
+        @Argument(help: "The endpoint.")
+        var endpoint: String
+
+        @Argument(help: "What was changed.")
+        var change: Change
+
+        func run() async throws {
+            try await Session.run(options) { session in
+                try await session.answer(Ask(.delete, "endpoints", endpoint, "mitigations", change.rawValue).with("reason", reason)) { _ in
+                    try session.console.say(change == .fallback ? "the model answers again" : "no more is reviewed than the endpoint says")
+                }
+            }
+        }
     }
 
     private static func decide(_ reaction: String, _ approved: Bool, _ note: String, _ options: ProjectOptions) async throws {

@@ -49,14 +49,31 @@ enum MonitorText {
         for order in answer["orders"]?.array ?? [] {
             lines.append("reaction \(AnswerText.cell(order["key"])) \(order["waiting"]?.bool == true ? "waits for an answer" : "is under way")")
         }
+        for change in answer["mitigations"]?.array ?? [] {
+            let what = change["share"]?.double.map { "\(AnswerText.number($0 * 100)) % are reviewed" } ?? "the fallback answers"
+            lines.append("endpoint \(AnswerText.cell(change["endpoint"])): \(what) since \(AnswerText.cell(change["since"])), for \(AnswerText.cell(change["name"]))")
+        }
         return lines.joined(separator: "\n")
     }
 
     static func event(_ event: JSONValue) -> String {
+        if let effect = event["effect"] { return self.effect(effect, at: event["at"]?.int64) }
         let about = event["alarm"]?["rule"]?.string ?? event["order"]?["action"]?.string ?? event["notification"]?["receiver"]?.string ?? ""
         let labels = (event["alarm"]?["labels"]?.object?.members ?? []).map { " \($0.key)=\(AnswerText.cell($0.value))" }.joined()
         let time = event["at"]?.int64.map { "\(Timestamp(microseconds: $0))" } ?? ""
         let outcome = event["result"]?.string ?? event["reason"]?.string ?? ""
         return "\(time)  \(AnswerText.cell(event["event"]))  \(about)\(labels)\(outcome.isEmpty ? "" : ": " + outcome)"
+    }
+    /// What became of a measure after a reaction: `0.31 before; 0.12, 0.1 in the windows after; the alarm ended 2d later`.
+    private static func effect(_ effect: JSONValue, at time: Int64?) -> String {
+        let order = effect["order"]
+        let labels = (order?["labels"]?.object?.members ?? []).map { " \($0.key)=\(AnswerText.cell($0.value))" }.joined()
+        let before = order?["value"]?.double.map(AnswerText.number) ?? "unknown"
+        let after = (effect["after"]?.array ?? []).map { $0["value"]?.double.map(AnswerText.number) ?? "unknown" }
+        let ended = effect["ended_after"]?.double.map { "the alarm ended \(Timestamp.Span(microseconds: Int64($0) * 1_000_000)) later" }
+        return "\(time.map { "\(Timestamp(microseconds: $0))" } ?? "")  reaction_effect  \(AnswerText.cell(order?["action"])) for "
+            + "\(AnswerText.cell(order?["rule"]))\(labels): \(before) before; "
+            + (after.isEmpty ? "no window yet" : after.joined(separator: ", ") + " in the windows after") + "; "
+            + (ended ?? (effect["complete"]?.bool == true ? "the alarm did not end meanwhile" : "the alarm lasts"))
     }
 }

@@ -52,8 +52,14 @@ extension MonitorDefinition {
     private func canonical(_ reaction: AlarmReaction) -> CanonicalValue {
         let way: (String, CanonicalValue) =
             switch reaction.way {
-            case .pipeline(let name): ("pipeline", .text(name))
+            case .pipeline(let name, let parameters):
+                // Without parameters as it was before there were any.
+                if parameters.isEmpty { ("pipeline", .text(name)) } else {
+                    ("pipeline", .map(["name": .text(name), "parameters": .map(parameters.map { ($0.key, CanonicalValue($0.value)) })]))
+                }
             case .rollback: ("rollback", .bool(true))
+            case .mitigate(.fallback): ("fallback", .bool(true))
+            case .mitigate(.review(let share)): ("review", .number(share))
             case .webhook(let address): ("webhook", .text("\(address)"))
             case .email(let addresses): ("email", .texts(addresses.map { "\($0)" }))
             case .command(let arguments): ("command", .texts(arguments))

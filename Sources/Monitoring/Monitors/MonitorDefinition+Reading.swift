@@ -128,12 +128,22 @@ extension MonitorDefinition {
     static let reactionKeys = KeyTable(
         "a reaction to alarms",
         """
-        Exactly one of `pipeline` and `rollback`, which are done once when an alarm fires, and `webhook`, `email` and `command`, which tell of alarms, of their end \
-        too, and again as `repeat` says. `cool_down`, `budget` and `approval` are of what is done.
+        Exactly one of `pipeline`, `rollback`, `fallback` and `review`, which are done once when an alarm fires, and `webhook`, `email` and `command`, which tell of \
+        alarms, of their end too, and again as `repeat` says. `cool_down`, `budget` and `approval` are of what is done.
         """,
         keys: [
             .optional("pipeline", "name of a pipeline", "Runs it, with the rights of whoever applied the project."),
+            .optional("parameters", "map of values", standard: "their defaults", "What the run of the pipeline is given."),
             .optional("rollback", "`true`", "Restores the release before the version that answers came to answer; not while one is being tried."),
+            .optional(
+                "fallback", "`true`",
+                """
+                The endpoint answers everything with its `fallback`, marked as degraded, until the alarm ends, another version comes to answer, or a person lifts it. What \
+                the fallback answers is no measure of the model: see the page on watching an endpoint.
+                """),
+            .optional(
+                "review", "share",
+                "At least so much of the endpoint's decisions is reviewed, whatever their score, until the alarm ends or a person lifts it; the endpoint has a `review`."),
             .optional("webhook", "address", "Posts Alertmanager's body to it."),
             .optional("email", "mail address or list of them", "Sends each a mail, by the server that `mail` of `martlet.yaml` names."),
             .optional(
@@ -143,7 +153,13 @@ extension MonitorDefinition {
                 message, in its environment; started in the project's folder, with the rights of whoever applied the project (`execute`), and for at most a minute. Code 0 says \
                 that it took the message.
                 """),
-            .optional("on", "list of measures", standard: "all", "Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`, `rejected`, `schema`."),
+            .optional(
+                "on", "list of measures", standard: "all",
+                """
+                Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, \
+                `skew`, `rejected`, `schema`; and of the endpoint's rollouts `sample_ratio` (units are not shared as planned) and `guardrail` (a version was withdrawn by one), of which messages tell \
+                without being asked, and for which other reactions are done only where these are named.
+                """),
             .optional("cool_down", "span", standard: "`1d`", "For how long after it was done it is not done again."),
             .optional("budget", "whole number", standard: "`3`", "How often at most in seven days."),
             .optional("approval", "`required` or `none`", standard: "`none`", "Whether a person must say yes first."),

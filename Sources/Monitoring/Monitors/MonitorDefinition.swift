@@ -192,10 +192,12 @@ public enum MonitoredMetric: String, Hashable, Sendable, CaseIterable {
 /// What is done when an alarm of a monitor fires.
 public struct AlarmReaction: Hashable, Sendable {
     public enum Way: Hashable, Sendable {
-        /// Runs a pipeline, with the rights of whoever applied the monitor.
-        case pipeline(String)
+        /// Runs a pipeline with parameters, with the rights of whoever applied the monitor.
+        case pipeline(String, parameters: [String: Value])
         /// Goes back to the release before the champion came to answer.
         case rollback
+        /// Lets the endpoint's fallback answer, or more of its decisions be reviewed, until the alarm ends.
+        case mitigate(Mitigation.Change)
         /// Posts Alertmanager's body.
         case webhook(WebAddress)
         /// Sends each of them a mail, by the project's server of mails.
@@ -207,7 +209,7 @@ public struct AlarmReaction: Hashable, Sendable {
         public var isMessage: Bool {
             switch self {
             case .webhook, .email, .command: true
-            case .pipeline, .rollback: false
+            case .pipeline, .rollback, .mitigate: false
             }
         }
     }

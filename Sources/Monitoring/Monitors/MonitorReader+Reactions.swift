@@ -6,17 +6,20 @@ extension MonitorReader {
     private enum Approval: String, CaseIterable { case required, none }
 
     /// The keys of which a reaction has exactly one.
-    private static let wayKeys = ["pipeline", "rollback", "webhook", "email", "command"]
+    private static let wayKeys = ["pipeline", "rollback", "fallback", "review", "webhook", "email", "command"]
 
     /// What is done when an alarm fires; nil if it has a mistake.
-    func reaction(_ node: LocatedNode) -> AlarmReaction? {
+    /// - Parameter endpoint: whose predictions are watched; nil where a stream is.
+    func reaction(_ node: LocatedNode, _ endpoint: WatchedEndpoint?) -> AlarmReaction? {
         let title = "a reaction of \(title)"
         let before = errors.count
         guard var map = MapReader(node, MonitorDefinition.reactionKeys, title: title, errors: errors) else { return nil }
         let named = Self.wayKeys.filter { map.has($0) }
         var way: AlarmReaction.Way?
-        if let name = map.text("pipeline") { way = pipeline(name, title) }
+        if let name = map.text("pipeline") { way = pipeline(name, map.node("parameters"), title) }
         if map.bool("rollback")?.value == true { way = .rollback }
+        if let wanted = map.bool("fallback"), wanted.value { way = fallback(wanted.place, endpoint, title) }
+        if let share = map.node("review") { way = review(share, endpoint, title) }
         if let text = map.text("webhook") { way = webhook(text, title) }
         if let texts = map.texts("email") { way = email(texts, title) }
         if let texts = map.texts("command") { way = command(texts, title) }
@@ -25,10 +28,9 @@ extension MonitorReader {
         let budget = map.integer("budget", in: 1...100)
         let approval = map.choice("approval", Approval.self)
         map.finish()
-        for measure in on where MonitorMeasure.Kind(rawValue: measure.value) == nil {
-            errors.addUnknown(
-                "measure", measure.value, within: " in \(title)", at: measure.place, choices: MonitorMeasure.Kind.allCases.map(\.rawValue),
-                plural: "measures")
+        let measures = MonitorMeasure.Kind.allCases.map(\.rawValue) + RolloutAlarm.allCases.map(\.rawValue)
+        for measure in on where !measures.contains(measure.value) {
+            errors.addUnknown("measure", measure.value, within: " in \(title)", at: measure.place, choices: measures, plural: "measures")
         }
         guard named.count == 1, way != nil || errors.count > before else {
             errors.add(
@@ -51,12 +53,62 @@ extension MonitorReader {
 
     // MARK: - Ways
 
-    private func pipeline(_ name: Located<String>, _ title: String) -> AlarmReaction.Way? {
-        if surroundings.pipelines.contains(name.value) { return .pipeline(name.value) }
-        if !surroundings.brokenPipelines.contains(name.value) {
-            errors.addUnknown(
-                "pipeline", name.value, within: " in \(title)", at: name.place, choices: surroundings.pipelines.sorted(), plural: "pipelines")
+    private func pipeline(_ name: Located<String>, _ node: LocatedNode?, _ title: String) -> AlarmReaction.Way? {
+        guard let known = surroundings.pipelines[name.value] else {
+            if !surroundings.brokenPipelines.contains(name.value) {
+                errors.addUnknown(
+                    "pipeline", name.value, within: " in \(title)", at: name.place, choices: surroundings.pipelines.keys.sorted(), plural: "pipelines")
+            }
+            return nil
         }
+        let before = errors.count
+        var given: [String: Value] = [:]
+        if let node {
+            guard case .map(let entries) = node.content else {
+                NodeValues(errors, "the key 'parameters' of \(title)").wrong(node, expected: "a map from names to values", hint: "as in { days: 30 }")
+                return nil
+            }
+            for entry in entries {
+                guard let parameter = known.first(where: { $0.name == entry.key }) else {
+                    errors.addUnknown(
+                        "parameter", entry.key, within: " of pipeline '\(name.value)'", at: entry.keyPlace, choices: known.map(\.name), plural: "parameters")
+                    continue
+                }
+                given[entry.key] = NodeValues(errors, "the parameter '\(entry.key)' of \(title)").value(entry.value, of: parameter.type)
+            }
+        }
+        for parameter in known where parameter.isRequired && given[parameter.name] == nil && errors.count == before {
+            errors.add(
+                .missingKey, at: node?.place ?? name.place, "\(title) gives no '\(parameter.name)', which pipeline '\(name.value)' must be given",
+                expected: parameter.name, hint: "parameters: { \(parameter.name): … }, a \(parameter.type.rawValue)")
+        }
+        return errors.count == before ? .pipeline(name.value, parameters: given) : nil
+    }
+
+    /// An endpoint, which a stream has none of.
+    private func required(_ endpoint: WatchedEndpoint?, _ place: SourcePlace, _ title: String) -> WatchedEndpoint? {
+        if endpoint == nil {
+            errors.add(
+                .conflict, at: place, "\(title) changes how an endpoint answers, and the monitor watches a stream",
+                hint: "move it to a monitor of the endpoint")
+        }
+        return endpoint
+    }
+
+    private func fallback(_ place: SourcePlace, _ endpoint: WatchedEndpoint?, _ title: String) -> AlarmReaction.Way? {
+        guard let endpoint = required(endpoint, place, title) else { return nil }
+        if endpoint.hasFallback { return .mitigate(.fallback) }
+        errors.add(
+            .conflict, at: place, "\(title) lets the fallback answer, and the endpoint has none", hint: "give the endpoint one: fallback: { score: 0.0 }")
+        return nil
+    }
+
+    private func review(_ node: LocatedNode, _ endpoint: WatchedEndpoint?, _ title: String) -> AlarmReaction.Way? {
+        guard let share = NodeValues(errors, "the key 'review' of \(title)").share(node), let endpoint = required(endpoint, share.place, title) else { return nil }
+        if endpoint.hasReview { return .mitigate(.review(share: share.value)) }
+        errors.add(
+            .conflict, at: share.place, "\(title) lets people review decisions, and the endpoint has no 'review'",
+            hint: "give the endpoint one: review: { explore: 1%, limit: 1000 }")
         return nil
     }
 

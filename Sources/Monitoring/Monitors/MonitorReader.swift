@@ -15,8 +15,14 @@ package struct MonitorReader {
         /// The fields of the rows that it judges.
         package var inputs: ExpressionScope
         package var labelKnownAfter: Timestamp.Span
+        package var hasFallback: Bool
+        package var hasReview: Bool
 
-        package init(task: Task, features: [String], inputs: ExpressionScope, labelKnownAfter: Timestamp.Span) {
+        package init(
+            task: Task, features: [String], inputs: ExpressionScope, labelKnownAfter: Timestamp.Span, hasFallback: Bool, hasReview: Bool
+        ) {
+            self.hasFallback = hasFallback
+            self.hasReview = hasReview
             self.task = task
             self.features = features
             self.inputs = inputs
@@ -33,11 +39,24 @@ package struct MonitorReader {
         var fields: [WatchedField]? { if case .stream(let fields) = self { fields } else { nil } }
     }
 
+    /// What a run of a pipeline can be given.
+    package struct Parameter: Sendable {
+        package var name: String
+        package var type: ValueType
+        package var isRequired: Bool
+
+        package init(name: String, type: ValueType, isRequired: Bool) {
+            self.name = name
+            self.type = type
+            self.isRequired = isRequired
+        }
+    }
+
     /// What a monitor's references are resolved in.
     package struct Surroundings: Sendable {
         package var endpoints: [String: WatchedEndpoint]
         package var brokenEndpoints: Set<String>
-        package var pipelines: Set<String>
+        package var pipelines: [String: [Parameter]]
         package var brokenPipelines: Set<String>
         /// The fields of each stream, in its order.
         package var streams: [String: [WatchedField]]
@@ -46,7 +65,7 @@ package struct MonitorReader {
         package var sendsMail: Bool
 
         package init(
-            endpoints: [String: WatchedEndpoint], brokenEndpoints: Set<String>, pipelines: Set<String>, brokenPipelines: Set<String>,
+            endpoints: [String: WatchedEndpoint], brokenEndpoints: Set<String>, pipelines: [String: [Parameter]], brokenPipelines: Set<String>,
             streams: [String: [WatchedField]], brokenStreams: Set<String>, sendsMail: Bool
         ) {
             self.endpoints = endpoints
@@ -110,7 +129,7 @@ package struct MonitorReader {
         let estimated = list(estimatedNode) { node in watched.endpoint.flatMap { self.performance(node, $0, isEstimated: true) } }
         let bias = list(biasNode) { node in watched.endpoint.flatMap { self.bias(node, $0) } }
         let alarms = alarmsNode.map(self.alarms) ?? AlarmDefaults()
-        let reactions = list(reactionsNode, isList: true) { self.reaction($0) }
+        let reactions = list(reactionsNode, isList: true) { self.reaction($0, watched.endpoint) }
         refuseRepetition(performance.map(\.metric.rawValue), performanceNode, "performance")
         refuseRepetition(estimated.map(\.metric.rawValue), estimatedNode, "estimated")
         refuseRepetition(bias.map { "\($0.rate.rawValue) by \($0.field)" }, biasNode, "bias")

@@ -117,20 +117,31 @@ extension Platform {
     // MARK: - Actions
 
     private func carryOut(_ order: AlarmOrder) async -> OrderOutcome {
-        guard let release = inForce.release, let reaction = AlarmPlan.reaction(order.action, among: inForce.project?.monitors ?? []) else {
+        guard let found = AlarmPlan.reaction(order.action, among: inForce.project?.monitors ?? []) else {
             return .failed("the reaction is no longer defined")
         }
         do {
-            switch reaction.way {
-            case .pipeline(let name):
+            switch found.reaction.way {
+            case .pipeline(let name, let parameters):
+                let definition = try definition(name)
                 let run = try await request(
                     Scheduler.Request(
-                        name, cause: .alarm, actor: pipelineActor(of: release), requestKey: "alarm:\(order.key)", note: "alarm \(order.identity)"))
+                        name, cause: .alarm, actor: reactingPrincipal().actor, parameters: parameters, interval: newestInterval(of: definition),
+                        requestKey: "alarm:\(order.key)", note: "alarm \(order.identity)"))
                 return .done("run \(run) of pipeline '\(name)'")
             case .rollback:
                 let scope = try Guard().scope(for: reactingPrincipal().principal, to: .modelsPromote, on: resource(.project, nil))
                 let made = try await rollback(reason: "alarm \(order.identity)", requestID: order.key, scope: scope)
                 return .done("release \(made.number) restores release \(made.restores ?? 0)")
+            case .mitigate(.fallback):
+                let endpoint = found.monitor.endpoint
+                let scope = try Guard().scope(for: reactingPrincipal().principal, to: .modelsPromote, on: resource(.endpoint, endpoint))
+                return .done(try mitigate(.fallback, at: endpoint, for: order, scope: scope))
+            case .mitigate(let change):
+                let endpoint = found.monitor.endpoint
+                let duty = try Guard().scope(
+                    for: .system("monitors", permissions: [.alarmsAnswer]), to: .alarmsAnswer, on: resource(.endpoint, endpoint))
+                return .done(try mitigate(change, at: endpoint, for: order, scope: duty))
             case .webhook, .email, .command: return .failed("a message is no action")
             }
         } catch { return .failed("\(error)") }

@@ -34,6 +34,7 @@ extension Platform {
             "alarms": .array(all.sorted { ($0.isFiring ? 0 : 1, $0.identity) < ($1.isFiring ? 0 : 1, $1.identity) }.map(\.summaryJSON)),
             "silences": .array(silences.values.sorted { $0.id < $1.id }.map(\.json)),
             "orders": .array(orders.values.sorted { $0.key < $1.key }.map(\.json)),
+            "mitigations": .array(mitigations.active.map(\.json)),
         ]
     }
 

@@ -35,6 +35,7 @@ extension Platform {
         }
         if alarms.isDue(at: world.clock.now()) { try alarms.turn { $0.tick(at: $1, &$2) } }
         await carryOutAlarmEffects()
+        try endMitigations()
     }
 
     private func check(_ monitor: MonitorDefinition, _ endpoint: EndpointRuntime) async throws {

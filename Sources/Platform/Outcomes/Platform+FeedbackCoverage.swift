@@ -13,7 +13,8 @@ import MartletWorld
 extension Platform {
     /// Counts an endpoint's decisions and what became known of them, by day of the prediction's time.
     ///
-    /// A function of the log, the definitions and `now`. What was explored is told by the definition in force.
+    /// A function of the log, the definitions and `now`. What was explored is told by the definition in force, and by what alarms
+    /// let be reviewed besides.
     ///
     /// - Parameters:
     ///   - range: the prediction times that count.
@@ -32,6 +33,7 @@ extension Platform {
         var next = position
         var rows = 0
         var days = DayNames(zone)
+        let shares = mitigations.reviewShares(of: name)
         repeat {
             let page = try await joinedPredictions(of: name, from: next)
             let reviewed = try reviewedPositions(of: name, in: next..<max(next, page.next))
@@ -43,7 +45,7 @@ extension Platform {
                     guard range.contains(time) else { continue }
                     coverage.days[days.name(of: time), default: .init()].count(
                         isDegraded: degraded?[row] == .bool(true), isMature: part.isMature(row, at: now), isLabelled: part.hasLabel(row),
-                        isExplored: endpoint.definition.review?.explores(part.keys[row]) ?? false,
+                        isExplored: endpoint.definition.review?.explores(part.keys[row], raisedTo: shares.share(for: part.keys[row])) ?? false,
                         isReviewed: reviewed.contains(part.positions[row]))
                 }
             }

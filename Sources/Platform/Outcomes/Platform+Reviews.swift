@@ -26,6 +26,7 @@ extension Platform {
         try expireReviews(at: now)
         for (name, endpoint) in inForce.endpoints.sorted(by: { $0.key < $1.key }) {
             guard let review = endpoint.definition.review else { continue }
+            let shares = mitigations.reviewShares(of: name)
             let stored = try database.read { try reviews.position(of: name, $0) }
             var position = stored
             var left = limits.reviewRows
@@ -35,7 +36,7 @@ extension Platform {
                 if page.next <= position { break }
                 let rows = page.batches.reduce(0) { $0 + $1.positions.count }
                 left -= max(rows, 1)
-                let chosen = page.batches.filter { $0.kind == .prediction }.flatMap { Self.chosen($0, by: review, of: name, at: now) }
+                let chosen = page.batches.filter { $0.kind == .prediction }.flatMap { Self.chosen($0, by: review, raisedBy: shares, of: name, at: now) }
                 position = page.next
                 // A position that nothing hangs on need not be stored each time that the log grows.
                 if chosen.isEmpty, position - stored < Self.unstoredPositions { continue }
@@ -57,7 +58,11 @@ extension Platform {
     }
 
     /// The decisions of a batch that are uncertain, or explored, and not too old to be looked at.
-    static func chosen(_ batch: StoredBatch, by review: ReviewDefinition, of endpoint: String, at now: Timestamp) -> [ReviewItem] {
+    ///
+    /// - Parameter shares: what alarms let be explored when a decision was made.
+    static func chosen(
+        _ batch: StoredBatch, by review: ReviewDefinition, raisedBy shares: ReviewShares = ReviewShares([]), of endpoint: String, at now: Timestamp
+    ) -> [ReviewItem] {
         let made = Timestamp(microseconds: batch.ingestTime)
         guard made + review.expire > now else { return [] }
         let count = batch.positions.count
@@ -73,13 +78,14 @@ extension Platform {
             for row in 0..<count { isUncertain[row] = holds[row] == .bool(true) }
         }
         return (0..<count).compactMap { row in
-            let isExplored = review.explores(batch.uniqueKeys[row])
+            let raised = shares.share(for: batch.uniqueKeys[row])
+            let isExplored = review.explores(batch.uniqueKeys[row], raisedTo: raised)
             guard isUncertain[row] || isExplored, case .string(let id)? = batch.rows["id"]?[row] else { return nil }
             let output: Double? = if case .float64(let number) = outputs[row] { number } else { nil }
             return ReviewItem(
                 prediction: id, endpoint: endpoint, position: batch.positions[row], time: Timestamp(microseconds: batch.eventTimes[row]),
                 expires: made + review.expire, reason: isUncertain[row] ? .uncertain : .explored, isExplored: isExplored,
-                propensity: isUncertain[row] ? 1 : review.explore, output: output)
+                propensity: isUncertain[row] ? 1 : max(review.explore, raised), output: output)
         }
     }
 
@@ -220,7 +226,7 @@ extension Platform {
             let known = try reviews.entry(prediction, transaction)?.item
             var item = known ?? ReviewItem(
                 prediction: prediction, endpoint: record.endpoint, position: state.position, time: Timestamp(microseconds: record.time),
-                expires: now, reason: .contested, isExplored: review.explores(key), propensity: 1, output: record.outputs.max().map(Double.init))
+                expires: now, reason: .contested, isExplored: review.explores(key, raisedTo: mitigations.reviewShares(of: record.endpoint).share(for: key)), propensity: 1, output: record.outputs.max().map(Double.init))
             let isWaiting = known.map { $0.state == .open || $0.state == .claimed } ?? false
             guard try isWaiting || reviews.waiting(of: record.endpoint, transaction) < review.limit else {
                 throw PlatformError(

@@ -13,7 +13,7 @@ import MartletWorld
 extension Platform {
     private var tables: PipelineTables { PipelineTables() }
 
-    private func definition(_ name: String) throws -> PipelineDefinition {
+    func definition(_ name: String) throws -> PipelineDefinition {
         guard let project = inForce.project else { throw PlatformError.notApplied }
         guard let definition = project.pipeline(name) else {
             throw PlatformError.unknown("pipeline", name, among: project.pipelines.map(\.name))
@@ -197,7 +197,7 @@ extension Platform {
     }
 
     /// What a run that is asked for without an interval is about: the newest that has ended.
-    private func newestInterval(of definition: PipelineDefinition) -> DataInterval? {
+    func newestInterval(of definition: PipelineDefinition) -> DataInterval? {
         if let schedule = definition.schedule {
             guard let end = schedule.moment(atOrBefore: world.clock.now()), let start = schedule.moment(before: end) else { return nil }
             return DataInterval(start: start, end: end)

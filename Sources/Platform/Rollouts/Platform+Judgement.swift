@@ -24,8 +24,10 @@ extension Platform {
             for endpoint in endpoints {
                 guard let trial = endpoint.trial else { continue }
                 let evidence = try await fold(trial)
+                try tellSampleRatio(of: trial, evidence)
                 try await follow(RolloutMachine(trial.definition).decide(trial.rollout, evidence, at: world.clock.now()), trial, evidence)
             }
+            try settleRolloutAlarms()
         }
     }
 

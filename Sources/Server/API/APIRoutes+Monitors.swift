@@ -35,7 +35,10 @@ extension APIRoutes {
             Route(
                 "alarms.list", .get, "/api/v1/alarms", "Alarms that are pending, firing or ended a short while ago, silences, and reactions that wait.",
                 access: .needs(.monitorsRead, on: .project), audit: .refusalsOnly,
-                output: .object([.init("alarms", .list(Self.alarmShape)), .init("silences", .list(.any)), .init("orders", .list(.any))]),
+                output: .object([
+                    .init("alarms", .list(Self.alarmShape)), .init("silences", .list(.any)), .init("orders", .list(.any)),
+                    .init("mitigations", .list(Self.mitigationShape)),
+                ]),
                 handler: .asynchronous { [platform] call in .json(try platform.alarmList(scope: call.requireScope())) }),
             Route(
                 "alarms.history", .get, "/api/v1/alarms/history", "What happened to alarms, newest first.",
@@ -68,6 +71,17 @@ extension APIRoutes {
                     let silence = call.parameter(0)
                     try platform.endSilence(silence, requestID: call.requestID, scope: call.requireScope())
                     return .json(["silence": .string(silence)])
+                }),
+            Route(
+                "mitigations.lift", .delete, "/api/v1/endpoints/{endpoint}/mitigations/{change}",
+                "Takes back what alarms changed at an endpoint, `fallback` or `review`, though they fire on.",
+                access: .needs(.alarmsAnswer, on: .project), audit: .recordedByOperation,
+                query: [.init("reason", "why")], output: .object([.init("lifted", .list(Self.mitigationShape))]),
+                handler: .asynchronous { [platform] call in
+                    let lifted = try platform.liftMitigation(
+                        of: call.parameter(0), call.parameter(1), reason: QueryReader(call).text("reason"), requestID: call.requestID,
+                        scope: call.requireScope())
+                    return .json(["lifted": .array(lifted)])
                 }),
             Route(
                 "reactions.decide", .post, "/api/v1/reactions/{reaction}", "Answers whether what an alarm asks for is done.",
@@ -106,6 +120,11 @@ extension APIRoutes {
         .init("monitor", .string), .init("part", .choice(MeasuredWindow.Part.allCases.map(\.rawValue))), .init("start", .timestamp),
         .init("end", .timestamp), .init("measured", .timestamp), .init("rows", .integer), .init("measures", .list(measureShape)),
         .init("reference", .nullable(.object([.init("chosen", .choice(PastWindows.allCases.map(\.rawValue))), .init("errors", .map(.number))]))),
+    ])
+
+    private static let mitigationShape = Shape.object([
+        .init("endpoint", .string), .init("change", .choice(Mitigation.words)), .init("share", .nullable(.number)), .init("alarm", .string),
+        .init("name", .string), .init("reaction", .string), .init("since", .timestamp),
     ])
 
     private static let alarmShape = Shape.object([

@@ -35,10 +35,13 @@ public struct ReviewDefinition: Hashable, Sendable {
     ///
     /// A function of its id alone, so that it can be told again at any time, and nobody can choose.
     ///
-    /// - Parameter key: the 128 bits of the prediction's id.
-    public func explores(_ key: Fingerprint) -> Bool {
-        guard explore > 0 else { return false }
-        return Double(Self.mixed(Self.mixed(key.high) ^ key.low) >> 11) / 9_007_199_254_740_992 < explore
+    /// - Parameters:
+    ///   - key: the 128 bits of the prediction's id.
+    ///   - share: what is explored at the time where that is more than ``explore``: whoever is among a share is among a greater one.
+    public func explores(_ key: Fingerprint, raisedTo share: Double = 0) -> Bool {
+        let share = max(explore, share)
+        guard share > 0 else { return false }
+        return Double(Self.mixed(Self.mixed(key.high) ^ key.low) >> 11) / 9_007_199_254_740_992 < share
     }
 
     /// Source: the finalizer of SplitMix64, see `SplitMix64.swift`.
