@@ -56,6 +56,11 @@ public final class Platform: Sendable {
         public var alarmMessages = 16
         public var alarmMessageTime: Timestamp.Span = .seconds(30)
         public var alarmCommandTime: Timestamp.Span = .minutes(1)
+        /// Predictions that are counted at a time, and buckets of counts that one answer tells.
+        public var countedRows = 100_000
+        public var trafficBuckets = 2_000
+        /// Records of alarms that are read for what happened in a time.
+        public var episodeRecords = 5_000
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -151,6 +156,7 @@ public final class Platform: Sendable {
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
                 + RolloutTable.migrations + MonitorTables.migrations + MitigationTable.migrations + ReviewTable.migrations,
+                + RolloutTable.migrations + MonitorTables.migrations + ReviewTable.migrations + TrafficTable.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)

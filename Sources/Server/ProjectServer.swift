@@ -49,6 +49,7 @@ public final class ProjectServer: Sendable {
     private let pipelineCheck: RepeatedTask
     private let rolloutCheck: RepeatedTask
     private let monitorCheck: RepeatedTask
+    private let trafficCheck: RepeatedTask
 
     /// The socket's path once there is one, to be removed at the end.
     let socketPath = Mutex<String?>(nil)
@@ -92,6 +93,7 @@ public final class ProjectServer: Sendable {
         pipelineCheck = Self.startUpkeep("pipelines", every: .seconds(1), log: log) { try await platform.checkPipelines() }
         rolloutCheck = Self.startUpkeep("rollouts", every: .seconds(1), log: log) { try await platform.checkRollouts() }
         monitorCheck = Self.startUpkeep("monitors", every: .seconds(1), log: log) { try await platform.checkMonitors() }
+        trafficCheck = Self.startUpkeep("traffic", every: .seconds(1), log: log) { try await platform.checkTraffic() }
     }
 
     private static func startUpkeep(
@@ -148,6 +150,7 @@ public final class ProjectServer: Sendable {
         pipelineCheck.cancel(promise: nil)
         rolloutCheck.cancel(promise: nil)
         monitorCheck.cancel(promise: nil)
+        trafficCheck.cancel(promise: nil)
         await listener.stop()
         removeSocket()
         observer.flush()

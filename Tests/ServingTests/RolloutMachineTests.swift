@@ -57,6 +57,24 @@ struct RolloutMachineTests {
         #expect(decide(definition, rollout(step: 1), seen(0, 1), after: .days(3)) == "wait")
     }
 
+    @Test("says what it waits for while it waits, and nothing once it has ended")
+    func waitsFor() throws {
+        func waits(_ rollout: Rollout, _ seen: RolloutEvidence, _ span: Timestamp.Span, _ undecided: RolloutDefinition.Undecided = .wait) throws -> [String] {
+            RolloutMachine(try definition(two, undecided: undecided)).waitsFor(rollout, seen, at: start + span)
+        }
+        let early = try waits(rollout(), RolloutEvidence(), .hours(1), .withdraw)
+        #expect(early.count == 3 && early[0].contains("\(start + .days(1))") && early[1].contains("200 units") && early[2].contains("\(start + .days(30))"))
+        // With nothing left to wait for it goes on at once.
+        #expect(try waits(rollout(), seen(-1, 1), .days(2)) == [])
+        #expect(decide(try definition(two), rollout(), seen(-1, 1), after: .days(2)) == "advance 1")
+        let last = try waits(rollout(step: 1), seen(-1, 1), .days(3))
+        #expect(last.count == 1 && last[0].contains("outcomes that tell"))
+        #expect(try waits(rollout(step: 1), seen(0.1, 1), .days(3)) == [])
+        #expect(try waits(rollout(step: 1), seen(0.1, 1, sampleRatio: 0.0001), .days(3)).first?.contains("not shared as planned") == true)
+        #expect(try waits(rollout(state: .waiting), seen(0.1, 1), .days(3)) == ["a second person to let it in"])
+        for state in [Rollout.State.promoted, .withdrawn, .superseded] { #expect(try waits(rollout(state: state), seen(0.1, 1), .days(3)) == []) }
+    }
+
     @Test("is withdrawn as soon as it is shown to be worse than the margin allows, at any step and time")
     func worse() throws {
         for step in 0...1 {

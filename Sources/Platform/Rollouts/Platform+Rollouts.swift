@@ -120,8 +120,16 @@ extension Platform {
         var object = rollout.json.object ?? JSONObject()
         object["steps"] = .array((trial?.rollout.id == id ? trial?.definition.steps : nil)?.map { .string("\($0)") } ?? [])
         object["evidence"] = trial.flatMap { $0.rollout.id == id ? evidence(of: $0)?.json : nil } ?? .null
+        object["waits_for"] = .array(waits(trial.flatMap { $0.rollout.id == id ? $0 : nil }))
         object["events"] = .array(events.map(\.json))
         return .object(object)
+    }
+
+    /// What a rollout under way waits for, in words.
+    private func waits(_ trial: Trial?) -> [JSONValue] {
+        guard let trial else { return [] }
+        let seen = evidence(of: trial) ?? RolloutEvidence()
+        return RolloutMachine(trial.definition).waitsFor(trial.rollout, seen, at: world.clock.now()).map(JSONValue.string)
     }
 
     // MARK: - Ending

@@ -116,7 +116,7 @@ extension APIRoutes {
         .init("figures", .map(.number)),
     ])
 
-    private static let windowShape = Shape.object([
+    static let windowShape = Shape.object([
         .init("monitor", .string), .init("part", .choice(MeasuredWindow.Part.allCases.map(\.rawValue))), .init("start", .timestamp),
         .init("end", .timestamp), .init("measured", .timestamp), .init("rows", .integer), .init("measures", .list(measureShape)),
         .init("reference", .nullable(.object([.init("chosen", .choice(PastWindows.allCases.map(\.rawValue))), .init("errors", .map(.number))]))),
@@ -127,7 +127,9 @@ extension APIRoutes {
         .init("name", .string), .init("reaction", .string), .init("since", .timestamp),
     ])
 
-    private static let alarmShape = Shape.object([
+    private static let alarmShape = Shape.object(alarmMembers)
+
+    static let alarmMembers: [Shape.Member] = [
         .init("alarm", .string), .init("name", .string), .init("labels", .map(.string)), .init("severity", .choice(AlarmSeverity.allCases.map(\.rawValue))),
         .init("phase", .choice(Alarm.Phase.allCases.map(\.rawValue))), .init("started", .nullable(.timestamp)), .init("ended", .nullable(.timestamp)),
         .init("value", .nullable(.number)), .init("summary", .string), .init("acknowledged_by", .nullable(.string)),
@@ -138,5 +140,5 @@ extension APIRoutes {
                 .init("monitor", .string), .init("from", .nullable(.timestamp)), .init("to", .nullable(.timestamp)),
                 .init("feature", .nullable(.string)), .init("figures", .map(.number)),
             ])),
-    ])
+    ]
 }

@@ -82,9 +82,9 @@ final class PipelineBell: Sendable {
         waiter?.resume()
     }
 
-    /// Returns once it has rung since the last time.
-    func wait() async {
-        let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: Self.heartbeat) { self.ring() }
+    /// Returns once it has rung since the last time, or that long has passed.
+    func wait(atMost time: TimeAmount = heartbeat) async {
+        let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: time) { self.ring() }
         await withCheckedContinuation { continuation in
             let isRung = state.withLock { state in
                 if !state.isRung { state.waiter = continuation }

@@ -27,7 +27,7 @@ extension APIRoutes {
                 access: .needs(.modelsRead, on: .every(.endpoint)), audit: .refusalsOnly,
                 output: .object(
                     Self.rolloutMembers + [
-                        .init("steps", .list(.string)), .init("evidence", .nullable(Self.evidenceShape)),
+                        .init("steps", .list(.string)), .init("waits_for", .list(.string)), .init("evidence", .nullable(Self.evidenceShape)),
                         .init(
                             "events",
                             .list(

@@ -37,8 +37,8 @@ struct APIRoutes: Sendable {
 
     var all: [Route] {
         let routes =
-            health + definitions + streams + features + models + predictions + rollouts + feedback + reviews + monitors + pipelines + lineage + secrets + governance + sessions + pages
-            + pipelinePages
+            health + definitions + streams + features + models + predictions + traffic + rollouts + feedback + reviews + monitors + pastAlarms
+            + [loopEvents] + pipelines + lineage + secrets + governance + sessions + pages + pipelinePages
         return routes + [description(of: routes)]
     }
 
