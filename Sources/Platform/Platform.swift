@@ -155,8 +155,7 @@ public final class Platform: Sendable {
             }
         try database.migrate(
             ReleaseTable.migrations + TokenStore.migrations + AuditLog.migrations + DeadLetterTable.migrations + PipelineTables.migrations
-                + RolloutTable.migrations + MonitorTables.migrations + MitigationTable.migrations + ReviewTable.migrations,
-                + RolloutTable.migrations + MonitorTables.migrations + ReviewTable.migrations + TrafficTable.migrations,
+                + RolloutTable.migrations + MonitorTables.migrations + MitigationTable.migrations + ReviewTable.migrations + TrafficTable.migrations,
             at: world.clock.now())
         let vault = try Vault(in: world, folder: .root / "vault")
         let log = try FileEventLog(world: world, folder: .root / "log", configuration: limits.log)

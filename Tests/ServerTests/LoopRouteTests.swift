@@ -86,8 +86,11 @@ struct LoopRouteTests {
         try await ask(project)
         try await project.server.platform.checkTraffic()
         var text = String(decoding: answer.body, as: UTF8.self)
-        while !text.contains("\"traffic\""), let piece = try await rest.next() { text += String(decoding: piece, as: UTF8.self) }
+        // That it moves, and then that it does no more.
+        func rates() throws -> [Double] { try events(text).compactMap { $0["predictions"]?.array?.first?["per_second"]?.double } }
+        while try !(rates().contains { $0 > 0 } && rates().last == 0), let piece = try await rest.next() { text += String(decoding: piece, as: UTF8.self) }
         #expect(try events(text).contains { $0["changed"] == ["traffic"] })
+        #expect(try rates().last == 0)
         rest.abandon()
         try await project.close()
     }

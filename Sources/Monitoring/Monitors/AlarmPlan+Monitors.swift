@@ -52,11 +52,12 @@ extension AlarmPlan {
         } else {
             for kind in kinds { rows.append((monitor.rule(kind), [try LabelMatcher("alertname", .equals, monitor.rule(kind))])) }
         }
+        guard let endpoint = monitor.endpoint else { return rows }
         for alarm in RolloutAlarm.allCases where isAll && reaction.way.isMessage || reaction.measures.contains(alarm.rawValue) {
             rows.append((
                 alarm.rawValue,
                 [
-                    try LabelMatcher("alertname", .equals, alarm.rawValue), try LabelMatcher(RolloutAlarm.endpointLabel, .equals, monitor.endpoint),
+                    try LabelMatcher("alertname", .equals, alarm.rawValue), try LabelMatcher(RolloutAlarm.endpointLabel, .equals, endpoint),
                 ]
             ))
         }

@@ -134,11 +134,11 @@ extension Platform {
                 let made = try await rollback(reason: "alarm \(order.identity)", requestID: order.key, scope: scope)
                 return .done("release \(made.number) restores release \(made.restores ?? 0)")
             case .mitigate(.fallback):
-                let endpoint = found.monitor.endpoint
+                guard let endpoint = found.monitor.endpoint else { return .failed("the monitor watches no endpoint") }
                 let scope = try Guard().scope(for: reactingPrincipal().principal, to: .modelsPromote, on: resource(.endpoint, endpoint))
                 return .done(try mitigate(.fallback, at: endpoint, for: order, scope: scope))
             case .mitigate(let change):
-                let endpoint = found.monitor.endpoint
+                guard let endpoint = found.monitor.endpoint else { return .failed("the monitor watches no endpoint") }
                 let duty = try Guard().scope(
                     for: .system("monitors", permissions: [.alarmsAnswer]), to: .alarmsAnswer, on: resource(.endpoint, endpoint))
                 return .done(try mitigate(change, at: endpoint, for: order, scope: duty))

@@ -141,6 +141,7 @@ extension Platform {
             let served = inForce.endpoints[record.endpoint]?.model.flatMap { Int64($0.version.number) == record.version ? $0 : nil }
             members.append(("answer", record.output(classes: served?.manifest.classes ?? [])))
             members.append(("explanation", record.isDegraded ? .null : try explanation(record, served)))
+            members += labelMembers(of: record, classes: served?.manifest.classes ?? [])
         }
         return .object(members)
     }

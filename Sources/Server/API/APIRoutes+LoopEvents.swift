@@ -32,6 +32,8 @@ extension APIRoutes {
         var looked = NIODeadline.now()
         var written = looked
         var isFirst = true
+        // Once nothing comes any more that is told too.
+        var isMoving = false
         while true {
             let position = try platform.loopPosition(scope: scope)
             let now = NIODeadline.now()
@@ -39,7 +41,7 @@ extension APIRoutes {
             let seconds = max(1, Double((now - looked).nanoseconds) / 1e9)
             let changed = position.changes(since: told ?? position)
             var piece = isFirst ? Array(": martlet\n\n".utf8) : []
-            if isFirst || !changed.isEmpty || counts != counted {
+            if isFirst || !changed.isEmpty || counts != counted || isMoving {
                 let event: JSONValue = [
                     "position": .string("\(position)"), "changed": .array(changed.map { .string($0.rawValue) }),
                     "predictions": .array(Self.rates(counts, since: counted, seconds: seconds)),
@@ -53,6 +55,7 @@ extension APIRoutes {
                 written = now
             }
             told = position
+            isMoving = counts != counted
             counted = counts
             looked = now
             isFirst = false

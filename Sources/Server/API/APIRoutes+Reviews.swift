@@ -48,7 +48,8 @@ extension APIRoutes {
                 output: .object(
                     Self.reviewMembers + [
                         .init("inputs", .map(.any), isRequired: false), .init("answer", .any, isRequired: false),
-                        .init("explanation", .any, isRequired: false),
+                        .init("explanation", .any, isRequired: false), .init("label_name", .string, isRequired: false),
+                        .init("label_type", .string, isRequired: false), .init("labels", .list(.string), isRequired: false),
                     ]),
                 handler: .asynchronous { [platform] call in
                     .json(try await platform.review(call.parameter(0), scope: call.requireScope()))

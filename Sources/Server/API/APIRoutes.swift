@@ -38,7 +38,7 @@ struct APIRoutes: Sendable {
     var all: [Route] {
         let routes =
             health + definitions + streams + features + models + predictions + traffic + rollouts + feedback + reviews + monitors + pastAlarms
-            + [loopEvents] + pipelines + lineage + secrets + governance + sessions + pages + pipelinePages
+            + [loopEvents] + pipelines + lineage + secrets + governance + sessions + pages + loopPages + peoplePages + pipelinePages
         return routes + [description(of: routes)]
     }
 

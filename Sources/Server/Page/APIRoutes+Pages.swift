@@ -51,18 +51,7 @@ extension APIRoutes {
             // Whatever may not read what is defined gets no page.
             return PageShell.problem(Problem(error) ?? .pageFailed, project: project)
         }
-        let overview = try await platform.overview(scope: reading)
-        var page = OverviewPage(overview: overview, metrics: metrics.snapshot)
-        if let scope = try? guardian.scope(for: principal, to: .modelsRead, on: .thing(.model, nil, in: project)) {
-            page.runs = try platform.runList(model: nil, limit: 200, scope: scope).map(\.json)
-        }
-        if let scope = try? guardian.scope(for: principal, to: .predictionsRead, on: .thing(.prediction, nil, in: project)) {
-            page.predictions = [:]
-            for endpoint in (overview["endpoints"]?.array ?? []).prefix(20).compactMap({ $0["endpoint"]?.string }) {
-                page.predictions?[endpoint] = try await platform.recentPredictions(endpoint, limit: 5, scope: scope)
-            }
-        }
-        return page.response
+        return try await LoopReader(platform: platform, metrics: metrics, scope: reading).page().response
     }
 
     @Sendable private func predictionPage(_ call: Call) async throws -> Response {

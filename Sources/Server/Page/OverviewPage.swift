@@ -9,11 +9,21 @@ struct OverviewPage {
     /// The newest predictions of each endpoint; nil for who may not see them.
     var predictions: [String: [JSONValue]]?
     var metrics: Metrics.State
+    /// How far the loop had come before all of this was read, as `loopEvents.follow` has it; nil for a page that does not follow.
+    var position: String?
+    var attention: AttentionSection?
+    /// The first endpoints, with their pictures.
+    var loops: [EndpointSection] = []
+    /// Nil for who may not see them.
+    var pipelines: PipelinesSection?
 
     var response: Response {
         let project = overview["project"]?.string ?? ""
         let isEmpty = overview["release"]?.isNull ?? true
-        return PageShell.page("Overview", project: project, isLive: true, isEmpty ? Self.firstSteps : content)
+        // Before anything is in force there is nothing to follow, and the page looks again by itself.
+        let follows: HTML = position.map { " data-loop=\"\($0)\"" } ?? ""
+        return PageShell.page(
+            "Overview", project: project, isLive: position == nil, attributes: follows, isEmpty ? Self.firstSteps : content)
     }
 
     private static let firstSteps: HTML = """
@@ -29,16 +39,26 @@ struct OverviewPage {
         """
 
     private var content: HTML {
+        let parts: [HTML] = [figures, attention?.html ?? "", loops.map(\.html).joined(), pipelines?.html ?? "", tables, lookUp]
+        return parts.joined()
+    }
+
+    /// The figures of the whole.
+    var figures: HTML {
         let release = overview["release"]
-        let figures: HTML = """
-            <section aria-labelledby="overview-title"><h1 id="overview-title">Overview</h1><div class="figures">
+        return """
+            <section id="overview" aria-labelledby="overview-title" data-on="release traffic" data-every="5" data-fragment="/overview/figures"><h1 id="overview-title">Overview</h1><div class="figures">
             <div class="figure"><b>\(PageFigures.count(release?["release"]?.int64))</b>release in force</div>
             <div class="figure"><b>\(PageFigures.count(total("streams", "events")))</b>events</div>
             <div class="figure"><b>\(PageFigures.count(total("endpoints", "predictions")))</b>predictions recorded</div>
             <div class="figure"><b>\(PageFigures.count(total("streams", "dead_letters")))</b>dead letters</div>
             </div><p class="soft">\(release?["action"]?.string ?? "") by \(release?["actor"]?.string ?? "") at \(release?["created"]?.string ?? "")</p></section>
             """
-        return figures + streams + views + models + endpoints + lookUp
+    }
+
+    /// What is in force, in tables.
+    var tables: HTML {
+        "<div class=\"stack\" id=\"tables\" data-on=\"release traffic\" data-every=\"10\" data-fragment=\"/overview/tables\">\(streams + views + models + endpoints)</div>"
     }
 
     private func total(_ list: String, _ member: String) -> Int64 {

@@ -50,70 +50,31 @@ enum PageAssets {
         svg .node { fill: var(--paper); stroke: var(--state, var(--line)); stroke-width: 1.8; } svg .dashed { stroke-dasharray: 5 4; }
         svg .bar { fill: var(--state, var(--soft)); }
         svg .end { fill: var(--accent); } svg .link { stroke: var(--line); stroke-width: 1; }
-        """
-
-    static let script = """
-        "use strict";
-        (() => {
-          const send = (method, path, body) => fetch(path, {
-            method, credentials: "same-origin",
-            headers: { "content-type": "application/json", "x-martlet": "1" },
-            body: body === undefined ? undefined : JSON.stringify(body),
-          });
-          const say = (text) => {
-            const place = document.getElementById("message");
-            if (place) place.textContent = text;
-          };
-          const open = async (path, body) => {
-            try {
-              const answer = await send("POST", path, body);
-              if (answer.ok) { location.replace("/"); return; }
-              const problem = (await answer.json()).error || {};
-              say([problem.message, problem.hint].filter(Boolean).join(" — "));
-            } catch { say("The server did not answer."); }
-          };
-
-          const code = location.hash.startsWith("#setup=") ? decodeURIComponent(location.hash.slice(7)) : "";
-          if (code) {
-            history.replaceState(null, "", location.pathname);
-            open("/api/v1/setup", { code });
-          }
-
-          document.addEventListener("submit", (event) => {
-            if (event.target.id !== "sign-in") return;
-            event.preventDefault();
-            open("/api/v1/session", { token: event.target.elements.token.value.trim() });
-          });
-          document.addEventListener("click", async (event) => {
-            if (event.target.id !== "sign-out") return;
-            await send("DELETE", "/api/v1/session");
-            location.replace("/");
-          });
-
-          document.addEventListener("click", async (event) => {
-            const button = event.target.closest("button[data-post]");
-            if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
-            button.disabled = true;
-            try {
-              const answer = await send("POST", button.dataset.post, JSON.parse(button.dataset.body));
-              if (answer.ok) { location.reload(); return; }
-              const problem = (await answer.json()).error || {};
-              say([problem.message, problem.hint].filter(Boolean).join(" — "));
-            } catch { say("The server did not answer."); }
-            button.disabled = false;
-          });
-
-          const refresh = async () => {
-            const main = document.querySelector("main[data-live]");
-            if (!main || document.hidden || main.contains(document.activeElement)) return;
-            try {
-              const answer = await fetch(location.pathname, { credentials: "same-origin" });
-              if (!answer.ok) return;
-              const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-              if (next) main.replaceWith(next);
-            } catch { /* the server is away; the next round tries again */ }
-          };
-          if (document.querySelector("main[data-live]")) setInterval(refresh, 5000);
-        })();
+        .stack { display: grid; gap: 1.2rem; min-width: 0; } h3 { font-size: .95rem; margin: 1rem 0 .4rem; } h4 { font-size: .9rem; margin: .8rem 0 .3rem; }
+        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem 1.6rem; }
+        figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }
+        svg.chart, svg.interval { display: block; width: 100%; height: auto; color: var(--accent); } svg.interval { max-width: 26rem; }
+        svg.chart text, svg.interval text { font-size: 11px; } svg .tick { fill: var(--soft); } svg .grid { stroke: var(--line); stroke-width: 1; }
+        svg .line { fill: none; stroke: var(--series); stroke-width: 1.8; stroke-linejoin: round; } svg .point { fill: var(--series); }
+        svg .band { fill: var(--series); fill-opacity: .16; stroke: var(--series); stroke-opacity: .45; stroke-width: .6; stroke-dasharray: 2 2; }
+        svg .l0 { --series: var(--accent); } svg .l1 { --series: var(--up); } svg .l2 { --series: var(--good); } svg .l3 { --series: var(--soft); }
+        svg .line.l1 { stroke-dasharray: 7 3; } svg .line.l2 { stroke-dasharray: 2 2.5; } svg .line.l3 { stroke-dasharray: 8 3 2 3; }
+        svg .bound { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 4 4; } svg .bound-name { fill: var(--bad); paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
+        svg .mark { stroke: var(--ink); stroke-width: 1.2; } svg .mark-sign { fill: var(--ink); } svg .mark-number { fill: var(--card); font-weight: 700; }
+        svg .part { stroke: currentColor; stroke-width: .5; } svg .whisker { stroke: var(--ink); stroke-width: 2; }
+        ul.attention, ol.timeline, ol.steps-line, ul.rails { list-style: none; margin: .4rem 0; padding: 0; } ul.attention li, ol.timeline li { padding: .45rem 0; }
+        ul.attention li + li { border-top: 1px solid var(--line); } ul.attention button { margin-left: .4rem; }
+        ol.timeline { border-left: 2px solid var(--line); padding-left: .9rem; margin-left: .3rem; }
+        ol.steps-line { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; } ol.steps-line [aria-current] { font-weight: 650; }
+        details { margin: .3rem 0; } summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
+        details.rollout { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .8rem; }
+        details.rollout > summary { color: var(--ink); font-size: 1rem; font-weight: 550; }
+        blockquote { margin: .4rem 0; padding-left: .8rem; border-left: 3px solid var(--accent); } .rate { color: var(--soft); }
+        kbd { font: .8em ui-monospace, Menlo, Consolas, monospace; border: 1px solid currentColor; border-radius: .25rem; padding: 0 .3rem; opacity: .8; }
+        .verdict { display: flex; flex-wrap: wrap; gap: .7rem; align-items: center; } .verdict button { margin: 0; min-width: 5rem; }
+        .verdict .button { padding: .45rem 1rem; }
+        @media (max-width: 40rem) { main { padding: .6rem; gap: .8rem; } section { padding: .8rem; } header { padding: .6rem; gap: .6rem; flex-wrap: wrap; }
+          svg.chart text { font-size: 13px; } }
+        @media print { header, button, .skip { display: none; } }
         """
 }

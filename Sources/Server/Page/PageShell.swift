@@ -5,8 +5,8 @@ enum PageShell {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
         + "form-action 'self'; frame-ancestors 'none'"
 
-    static func page(_ title: String, project: String?, isLive: Bool = false, _ content: HTML) -> Response {
-        let live: HTML = isLive ? " data-live=\"1\"" : ""
+    static func page(_ title: String, project: String?, isLive: Bool = false, attributes: HTML = "", _ content: HTML) -> Response {
+        let live: HTML = (isLive ? " data-live=\"1\"" : "") + attributes
         let who: HTML =
             if let project {
                 "<span class=\"project\">\(project)</span><nav><a href=\"/pipelines\">Pipelines</a></nav><button type=\"button\" id=\"sign-out\" class=\"quiet\">Sign out</button>"
@@ -30,6 +30,11 @@ enum PageShell {
             </html>
             """
         return answer(Array(html.text.utf8), type: "text/html; charset=utf-8", caching: "no-store")
+    }
+
+    /// A part of a page, which the page's script puts in its place.
+    static func fragment(_ part: HTML) -> Response {
+        answer(Array(part.text.utf8), type: "text/html; charset=utf-8", caching: "no-store")
     }
 
     static func answer(_ body: [UInt8], type: String, caching: String, status: Int = 200) -> Response {

@@ -71,21 +71,12 @@ struct PipelinePage {
     }
 
     private var graph: HTML {
-        var numbers: [String: Int] = [:]
-        for (index, task) in tasks.enumerated() { numbers[task["task"]?.string ?? ""] = index }
-        var states: [String: String] = [:]
-        for task in runs.first?["tasks"]?.array ?? [] { states[task["task"]?.string ?? ""] = task["state"]?.string }
-        let nodes = tasks.map { task in
-            PipelineGraphDrawing.Node(
-                name: task["task"]?.string ?? "", kind: task["kind"]?.string ?? "",
-                after: (task["after"]?.array ?? []).compactMap { $0.string.flatMap { numbers[$0] } },
-                isOnFailure: task["on_failure"]?.bool == true, state: states[task["task"]?.string ?? ""])
-        }
+        let drawing = PipelineGraphDrawing(tasks: tasks, run: runs.first)
         let note: HTML =
             runs.isEmpty
             ? "" : "<p class=\"soft\">The states are those of the newest run. Tasks with a dashed border run only if the run fails.</p>"
         return """
-            <section aria-labelledby="graph-title"><h2 id="graph-title">Graph</h2><div class="scroll">\(PipelineGraphDrawing(nodes: nodes).svg)</div>\(note)</section>
+            <section aria-labelledby="graph-title"><h2 id="graph-title">Graph</h2><div class="scroll">\(drawing.svg)</div>\(note)</section>
             """
     }
 
