@@ -120,11 +120,15 @@ extension Platform {
 
     /// What a reaction does, by the id of its action.
     private func reactionWords(_ action: String) -> String {
-        guard let reaction = AlarmPlan.reaction(action, among: inForce.project?.monitors ?? []) else { return action }
-        return switch reaction.way {
-        case .pipeline(let name): "run pipeline '\(name)'"
+        guard let found = AlarmPlan.reaction(action, among: inForce.project?.monitors ?? []) else { return action }
+        return switch found.reaction.way {
+        case .pipeline(let name, _): "run pipeline '\(name)'"
         case .rollback: "restore what was in force before the last release"
+        case .mitigate(.fallback): "let the fallback answer until the alarm ends"
+        case .mitigate(.review): "send more decisions to people until the alarm ends"
         case .webhook: "post a webhook"
+        case .email: "send a mail"
+        case .command: "run a command"
         }
     }
 
