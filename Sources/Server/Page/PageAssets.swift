@@ -23,7 +23,7 @@ enum PageAssets {
         .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
         th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
         th { color: var(--soft); font-weight: 500; font-size: .88rem; } td.n, th.n { text-align: right; }
-        tr:last-child td { border-bottom: 0; }
+        tbody tr:last-child > * { border-bottom: 0; }
         .tag { display: inline-block; white-space: nowrap; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .6rem; font-size: .85rem; margin: 0 .3rem .2rem 0; }
         .tag.good { border-color: var(--good); } .tag.bad { border-color: var(--bad); }
         a { color: var(--accent); } :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }

@@ -9,7 +9,7 @@ extension RolloutMachine {
         guard rollout.state == .running else { return ["a second person to let it in"] }
         var all: [String] = []
         let stepEnd = rollout.stepStarted + definition.minimumTime
-        if now < stepEnd { all.append("the end of the step's least time, at \(stepEnd)") }
+        if now < stepEnd { all.append("the end of the step's least time, at \(Self.second(stepEnd))") }
         if let difference = seen.difference {
             if rollout.step + 1 >= definition.steps.count, difference.low <= -definition.margin {
                 all.append(
@@ -25,9 +25,14 @@ extension RolloutMachine {
         let last = rollout.started + definition.longest
         switch definition.undecided {
         case .wait: break
-        case .withdraw: all.append("at most until \(last), when it is withdrawn")
-        case .promote: all.append("at most until \(last), when it is let in")
+        case .withdraw: all.append("at most until \(Self.second(last)), when it is withdrawn")
+        case .promote: all.append("at most until \(Self.second(last)), when it is let in")
         }
         return all
+    }
+
+    /// A moment to the second, as sentences have it.
+    private static func second(_ moment: Timestamp) -> Timestamp {
+        Timestamp(microseconds: moment.microseconds - moment.microseconds % 1_000_000)
     }
 }
