@@ -10,7 +10,7 @@ import MartletWorld
 import Synchronization
 import Testing
 
-@Suite("Mails and commands about alarms", .timeLimit(.minutes(3)))
+@Suite("Mails and commands about alarms", .timeLimit(.minutes(10)))
 struct AlarmMessageTests {
     private func files(_ reactions: String, mailPort: Int) -> [String: String] {
         var files = FraudProject.files

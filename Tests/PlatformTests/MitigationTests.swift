@@ -6,7 +6,7 @@ import MartletPlatform
 import MartletSimulation
 import Testing
 
-@Suite("What alarms change until they end", .timeLimit(.minutes(3)))
+@Suite("What alarms change until they end", .timeLimit(.minutes(10)))
 struct MitigationTests {
     private func files(_ reactions: String) -> [String: String] {
         var files = FraudProject.files

@@ -7,7 +7,7 @@ import MartletServing
 import MartletSimulation
 import Testing
 
-@Suite("Alarms of rollouts", .timeLimit(.minutes(3)))
+@Suite("Alarms of rollouts", .timeLimit(.minutes(10)))
 struct RolloutAlarmTests {
     private func files(rollout: String, _ reactions: String) -> [String: String] {
         var files = LiveTraffic.files(rollout: rollout)
