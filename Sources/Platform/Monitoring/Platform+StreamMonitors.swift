@@ -31,10 +31,10 @@ extension Platform {
         while left > 0 {
             // Before reading: what came until then is read when a page ends at the log's end.
             let now = world.clock.now()
-            let page = try await log.read(from: fold.position, streams: [stream], maxRows: min(left, 8_192), maxBytes: 16 << 20)
+            let page = try await log.read(from: fold.position, streams: [stream], maxRows: min(left, 32_768), maxBytes: 16 << 20)
             let isAtEnd = page.next == fold.position || page.next >= page.end
             var isClosed = false
-            for batch in page.batches {
+            for batch in fold.joined(page.batches) {
                 left -= batch.rows.rowCount
                 fold.position = batch.positions.first ?? fold.position
                 // By when events came: what a window holds does not depend on when it is read.

@@ -49,6 +49,22 @@ struct StreamFold: Sendable {
         }
     }
 
+    /// Neighbours that no window closes between as one: a long run costs less a row, and profiles do not depend on how it is split.
+    func joined(_ batches: [StoredBatch]) -> [StoredBatch] {
+        guard batches.count > 1, let first = batches.first, var joined = batches.last else { return batches }
+        let arrival = definition.windowStart(of: first.ingestTime)
+        let areAlike = batches.allSatisfy {
+            $0.kind == .event && $0.rows.schema == first.rows.schema && definition.windowStart(of: $0.ingestTime) == arrival
+        }
+        guard areAlike, next(closedBy: Timestamp(microseconds: joined.ingestTime)) == nil, let rows = Frame.concatenating(batches.map(\.rows)) else {
+            return batches
+        }
+        joined.rows = rows
+        joined.positions = batches.flatMap(\.positions)
+        joined.eventTimes = batches.flatMap(\.eventTimes)
+        return [joined]
+    }
+
     /// Hands an open window out, so that it is changed in place; nil of one that has closed, and where too many are open.
     private mutating func take(_ start: Int64, from position: Int64) -> StreamWindow? {
         guard start >= progress.closedThrough.microseconds else { return nil }
