@@ -182,6 +182,7 @@ extension Platform {
         try await features.setViews(wanted)
         try await configurePipelines()
         try configureAlarms()
+        try beginMonitors()
         return draft
     }
 }

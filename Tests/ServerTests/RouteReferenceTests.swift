@@ -1,5 +1,6 @@
 import Foundation
 import MartletAccess
+import MartletPlatform
 import Testing
 
 @testable import MartletServer

@@ -59,6 +59,15 @@ extension Platform {
             definition: monitor, columns: columns, requests: requests, outcomes: try beginning(of: monitor, .outcomes), newest: requests.newest)
     }
 
+    /// Lets each monitor whose subject is there begin where the log ends now, so that nothing is missed before it is first looked at.
+    func beginMonitors() throws {
+        for monitor in inForce.project?.monitors ?? [] {
+            guard monitor.endpoint.map({ inForce.endpoints[$0]?.model != nil }) ?? true else { continue }
+            _ = try beginning(of: monitor, .requests)
+            if !monitor.performance.isEmpty || monitor.bias.contains(where: \.rate.needsOutcomes) { _ = try beginning(of: monitor, .outcomes) }
+        }
+    }
+
     /// Where the reading of a part of a monitor goes on.
     func beginning(of monitor: MonitorDefinition, _ part: MeasuredWindow.Part) throws -> MonitorProgress {
         if var stored = try database.read({ try MonitorTables().progress(of: monitor.name, part, $0) }) {
