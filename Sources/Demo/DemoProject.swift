@@ -103,7 +103,7 @@ public enum DemoProject {
             performance: { metric: recall, at_least: 0.5 }
             alarms: { for: 7, severity: page }  # seven bad days in a row: enough to learn from
             on_alarm:
-              - { pipeline: retrain, on: [performance], cool_down: 14d, budget: 1 }
+              - { pipeline: refresh, on: [performance], cool_down: 14d, budget: 1 }
 
             """#),
         ("pipelines/ml_pipeline.yaml", #"""
@@ -130,9 +130,9 @@ public enum DemoProject {
                     expect: output >= 0.0 && output <= 1.0
 
             """#),
-        ("pipelines/retrain.yaml", #"""
+        ("pipelines/refresh.yaml", #"""
             # What an alarm calls for: a model of all that is known by now; if it holds its gates, it is tried beside the champion.
-            pipeline: retrain
+            pipeline: refresh
             tasks:
               train_model: { train: fraud }
               promote: { promote: fraud, version: "${tasks.train_model.version}", after: train_model }

@@ -61,6 +61,9 @@ public final class Platform: Sendable {
         public var trafficBuckets = 2_000
         /// Records of alarms that are read for what happened in a time.
         public var episodeRecords = 5_000
+        /// How long windows that monitors measured are kept, and what happened to alarms; how many of each one round of upkeep removes at most.
+        public var measuresKept: Timestamp.Span = .days(400)
+        public var pastMeasures = 1_000
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -213,7 +216,14 @@ public final class Platform: Sendable {
         try audit.recordCounts()
         try await removePastRuns()
         try removePastMitigations()
+        try removePastMeasures()
         try await fillReviews()
+    }
+
+    /// Removes what monitors measured, and what happened to alarms, longer ago than it is kept; a bounded number at a time.
+    private func removePastMeasures() throws {
+        let before = world.clock.now() - limits.measuresKept
+        try database.write { try MonitorTables().delete(before: before, limit: self.limits.pastMeasures, $0) }
     }
 
     // MARK: - Looking up

@@ -13,7 +13,7 @@ struct SwiftProjectTests {
             let files = folder.path + "/fraud"
             try FileManager.default.copyItem(atPath: Self.root.path() + "Examples/fraud", toPath: files)
             let inFile = try String(contentsOfFile: files + "/pipelines/ml_pipeline.yaml", encoding: .utf8)
-            try FileManager.default.removeItem(atPath: files + "/pipelines")
+            try FileManager.default.removeItem(atPath: files + "/pipelines/ml_pipeline.yaml")
 
             #expect(try project.run(["plan"], in: files).contains("retrain"))
             try project.run(["apply"], in: files)

@@ -4,7 +4,7 @@ import MartletOutboundTesting
 import MartletWorld
 import Testing
 
-@Suite("Mails handed over by the real network", .timeLimit(.minutes(1)))
+@Suite("Mails handed over by the real network", .timeLimit(.minutes(5)))
 struct OutboundMailTests {
     private static let certificate = (chain: TestCertificates.server, key: TestCertificates.key)
 

@@ -328,7 +328,7 @@ struct PipelineServiceTests {
         #expect(executor.log == ["starts p a#1", "starts p a#2"])
     }
 
-    @Test("a full disk holds back what is to be done, and nothing is lost", .timeLimit(.minutes(1)))
+    @Test("a full disk holds back what is to be done, and nothing is lost", .timeLimit(.minutes(5)))
     func full() async throws {
         let executor = FakeExecutor()
         let failed = Shared<[Int]>([])
@@ -350,7 +350,7 @@ struct PipelineServiceTests {
         waker.withLock { $0 = nil }
     }
 
-    @Test("after any other failure of the database nothing is done, and all callers are told", .timeLimit(.minutes(1)))
+    @Test("after any other failure of the database nothing is done, and all callers are told", .timeLimit(.minutes(5)))
     func fatal() async throws {
         let executor = FakeExecutor()
         let database = FaultyDatabase(store.database)
@@ -370,7 +370,7 @@ struct PipelineServiceTests {
         #expect(all.map(\.facts.id) == [first])
     }
 
-    @Test("whoever asks while a write fails for good is told too", .timeLimit(.minutes(1)))
+    @Test("whoever asks while a write fails for good is told too", .timeLimit(.minutes(5)))
     func fatalMeanwhile() async throws {
         let late = Shared<Task<Void, any Error>?>(nil)
         let waker = Shared<PipelineService?>(nil)
@@ -442,7 +442,7 @@ struct PipelineServiceTests {
         #expect(database.writes == before)
     }
 
-    @Test("on a thread of its own: it turns when something comes in, and refuses once it is closed", .timeLimit(.minutes(1)))
+    @Test("on a thread of its own: it turns when something comes in, and refuses once it is closed", .timeLimit(.minutes(5)))
     func thread() async throws {
         let executor = FakeExecutor()
         let service = try await service(store.database, executor)

@@ -5,7 +5,7 @@ import MartletSimulation
 import MartletWorld
 import Testing
 
-@Suite("How long the service of pipelines sleeps", .timeLimit(.minutes(1)))
+@Suite("How long the service of pipelines sleeps", .timeLimit(.minutes(5)))
 struct PipelineSleepTests {
     private let store: PipelineDatabase
     /// 2023-11-14 22:13:20, so that the next hour begins after 2,800 seconds.

@@ -31,8 +31,8 @@ private final class SimulatedLife {
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-life-" + UUID().uuidString).path()
         var settings = LifeSettings(end: Timestamp(microseconds: 1_780_012_800_000_000) + .days(90))
         settings.seed = seed
-        settings.customers = 600
-        settings.terminals = 1_200
+        settings.customers = 250
+        settings.terminals = 500
         settings.history = 40
         settings.days = 90
         settings.attack = 20
@@ -40,7 +40,8 @@ private final class SimulatedLife {
         settings.step = .hours(12)
         for (path, text) in DemoProject.files {
             // Few customers have few payments in a quarter of a day.
-            let text = text.replacing("window: 6h", with: "window: 1d")
+            // And show less, so that less is asked for.
+            let text = text.replacing("window: 6h", with: "window: 1d").replacing("margin: 0.02", with: "margin: 1").replacing("rounds: 60", with: "rounds: 30")
             try PlatformFixture.write(text, to: folder + "/" + path)
         }
         let clock = VirtualClock(at: settings.start)
@@ -123,7 +124,7 @@ struct LifeTests {
             let text = Comment(rawValue: simulated.text)
             let drift = try #require(simulated.day(.alarmFired) { $0["name"]?.string == "inputs.drift" }, text)
             let performance = try #require(simulated.day(.alarmFired) { $0["name"]?.string == "outcomes.performance" }, text)
-            let retrained = try #require(simulated.day(.pipelineEnded) { $0["pipeline"]?.string == "retrain" && $0["state"]?.string == "succeeded" }, text)
+            let retrained = try #require(simulated.day(.pipelineEnded) { $0["pipeline"]?.string == "refresh" && $0["state"]?.string == "succeeded" }, text)
             let promoted = try #require(simulated.day(.rolloutPromoted) { $0["challenger"]?.int64 == 2 }, text)
             let withdrawn = try #require(simulated.day(.rolloutWithdrawn) { $0["challenger"]?.int64 == simulated.careless.map(Int64.init) }, text)
             #expect((21...24).contains(drift), text)

@@ -99,6 +99,23 @@ struct MonitorTests {
         #expect(try await measured(restarting: true) == without)
     }
 
+    @Test("what was measured longer ago than it is kept is removed by upkeep, and nothing younger")
+    func retention() async throws {
+        var limits = Platform.Limits()
+        limits.measuresKept = .days(3)
+        var traffic = try await LiveTraffic(
+            files("drift: { features: [request.amount], predictions: false }\nminimum_rows: 50\n"), history: 40, days: 10, limits: limits)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 5)
+        _ = try await traffic.run(days: 6)
+        let all = try windows(fixture, "requests").compactMap { $0["end"]?.string }
+        let border = "\(traffic.clock.now() - .days(3))"
+        #expect(all.contains { $0 < border })
+        try await fixture.platform.maintain()
+        #expect(try windows(fixture, "requests").compactMap { $0["end"]?.string } == all.filter { $0 >= border })
+        try await fixture.platform.close()
+    }
+
     @Test("a silence of predictions is an alarm by when they came, stored when it begins and ends and not all the while")
     func freshness() async throws {
         var traffic = try await LiveTraffic(files("quality: { freshness: 8h }\n"), history: 40, days: 10)

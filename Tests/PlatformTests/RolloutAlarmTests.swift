@@ -11,6 +11,8 @@ import Testing
 struct RolloutAlarmTests {
     private func files(rollout: String, _ reactions: String) -> [String: String] {
         var files = LiveTraffic.files(rollout: rollout)
+        // Whoever looks right after an answer sees its prediction.
+        files["endpoints/fraud.yaml", default: ""] += "record: before_answer\n"
         files["monitors/fraud.yaml"] = "monitor: fraud\nendpoint: fraud\nquality: { freshness: 60d }\non_alarm: \(reactions)\n"
         return files
     }

@@ -194,7 +194,7 @@ struct InterruptionTests {
         }
     }
 
-    @Test("a body that is not wanted does not keep its sender from the answer", .timeLimit(.minutes(1)))
+    @Test("a body that is not wanted does not keep its sender from the answer", .timeLimit(.minutes(5)))
     func unwantedBody() async throws {
         let listener = HTTPListener(responder: Slow(), threads: 1)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
@@ -207,7 +207,7 @@ struct InterruptionTests {
         await listener.stop()
     }
 
-    @Test("a request that has begun is answered before the server ends", .timeLimit(.minutes(1)))
+    @Test("a request that has begun is answered before the server ends", .timeLimit(.minutes(5)))
     func gracefulStop() async throws {
         let responder = Slow()
         let connections = ConnectionCount()

@@ -47,8 +47,8 @@ public struct CategoryCounts: Sendable, Equatable {
         guard times > 0 else { return }
         count += times
         guard hash.leadingZeroBitCount >= level else { return }
-        if kept[hash] != nil {
-            kept[hash]?.count += times
+        if let index = kept.index(forKey: hash) {
+            kept.values[index].count += times
         } else {
             keep(hash, Kept(text: Self.shortened(text()), count: times))
         }

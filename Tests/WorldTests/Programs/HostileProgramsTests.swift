@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Each program here misbehaves; it may harm only itself.
-@Suite("Hostile programs", .timeLimit(.minutes(1)))
+@Suite("Hostile programs", .timeLimit(.minutes(5)))
 struct HostileProgramsTests {
     @Test("children that outlive their parent are killed with the group, and do not hold up the end")
     func leftChildren() async throws {

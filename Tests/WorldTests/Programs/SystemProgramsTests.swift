@@ -15,7 +15,7 @@ func startShell(
     return (program, run)
 }
 
-@Suite("System programs", .timeLimit(.minutes(1)))
+@Suite("System programs", .timeLimit(.minutes(5)))
 struct SystemProgramsTests {
     @Test("both streams, the code and the use are told, the end once and last")
     func outputAndExit() async throws {
