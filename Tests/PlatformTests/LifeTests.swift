@@ -36,12 +36,12 @@ private final class SimulatedLife {
         settings.history = 40
         settings.days = 90
         settings.attack = 20
-        settings.carelessVersion = 66
+        settings.carelessVersion = 60
         settings.step = .hours(12)
         for (path, text) in DemoProject.files {
             // Few customers have few payments in a quarter of a day.
             // And show less, so that less is asked for.
-            let text = text.replacing("window: 6h", with: "window: 1d").replacing("margin: 0.02", with: "margin: 1").replacing("rounds: 60", with: "rounds: 30")
+            let text = text.replacing("window: 6h", with: "window: 1d").replacing("margin: 0.02", with: "margin: 0.4").replacing("rounds: 60", with: "rounds: 30")
             try PlatformFixture.write(text, to: folder + "/" + path)
         }
         let clock = VirtualClock(at: settings.start)

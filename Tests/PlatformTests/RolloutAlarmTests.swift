@@ -50,7 +50,7 @@ struct RolloutAlarmTests {
         _ = try await traffic.train(rounds: 10)
         let rollout = try #require(try await traffic.train(rounds: 8).rollout)
         let assignment = RolloutAssignment(rollout: rollout.id)
-        let all = (0..<400).map { "t\($0)" }
+        let all = (0..<1_200).map { "t\($0)" }
         func inputs(_ terminals: [String]) -> [JSONValue] {
             terminals.map { ["customer_id": "c1", "terminal_id": .string($0), "amount": 5.0, "tx_id": .string("x" + $0)] }
         }

@@ -62,7 +62,7 @@ enum LineageText {
     /// └─ version 2 of fraud, signature verified
     ///    ├─ tried beside version 1 from 2026-01-15T00:00:00Z: promoted
     ///    ├─ called for by alarm outcomes.performance: run 0199 of pipeline retrain
-    ///    └─ learned from 120,000 rows, 2025-10-01 to 2026-01-08, below position 130,000
+    ///    └─ learned from 120,000 rows, tested on 9,000 rows, 2025-10-01 to 2026-01-08, below position 130,000
     /// ```
     static func decision(_ answer: JSONValue, _ style: Style = .plain) -> String {
         let prediction = answer["prediction"]
@@ -92,7 +92,10 @@ enum LineageText {
             version.children.append(
                 Node(text: "called for by \(cell("pipeline_run", "cause"))\(note): run \(cell("pipeline_run", "run")) of pipeline \(cell("pipeline_run", "pipeline"))"))
         }
-        let rows = (answer["data"]?["rows"]?.object?.members ?? []).map { "\(NumberText.grouped($0.value.int64 ?? 0)) rows to \($0.key)" }
+        let counts = answer["data"]?["rows"]
+        let rows = [("train", "learned from"), ("test", "tested on")].compactMap { part, words in
+            counts?[part]?.int64.map { "\(words) \(NumberText.grouped($0)) rows" }
+        }
         version.children.append(
             Node(text: "\(rows.joined(separator: ", ")), \(cell("data", "from")) to \(cell("data", "to")), below position \(cell("data", "cut")), \(shortened("dataset:" + cell("data", "dataset")))"))
         root.children.append(version)

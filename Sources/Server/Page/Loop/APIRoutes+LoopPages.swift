@@ -62,7 +62,7 @@ struct LoopReader: Sendable {
 
     /// Endpoints with charts on one page, windows and rollouts of each, runs of each pipeline.
     static let endpoints = 8
-    static let windows = 100
+    static let windows = 200
     static let rollouts = 3
     static let runs = 20
 
