@@ -89,7 +89,8 @@ struct LoopRouteTests {
         // That it moves, and then that it does no more.
         func rates() throws -> [Double] { try events(text).compactMap { $0["predictions"]?.array?.first?["per_second"]?.double } }
         while try !(rates().contains { $0 > 0 } && rates().last == 0), let piece = try await rest.next() { text += String(decoding: piece, as: UTF8.self) }
-        #expect(try events(text).contains { $0["changed"] == ["traffic"] })
+        // Other parts may have moved in the same moment.
+        #expect(try events(text).contains { $0["changed"]?.array?.contains("traffic") ?? false })
         #expect(try rates().last == 0)
         rest.abandon()
         try await project.close()
