@@ -4,12 +4,7 @@ import MartletExpressions
 import MartletFrames
 import MartletWorld
 
-/// `martlet demo`
-struct Demo: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Play the example, make its data, and put load on an endpoint.",
-        subcommands: [Play.self, Data.self, Load.self], defaultSubcommand: Play.self)
-
+extension Demo {
     /// `martlet demo data`
     struct Data: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
