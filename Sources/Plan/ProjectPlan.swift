@@ -99,6 +99,7 @@ public enum ProjectPlan {
             // A project whose settings have mistakes is not said to lack any.
             sendsMail: project.mail != nil || projects.isEmpty && !projectBlocks.isEmpty)
         let monitors = of(MonitorDefinition.kind).compactMap { MonitorReader.read($0, in: watched, errors: errors) }
+        check(monitors, errors)
         guard errors.isEmpty else { throw errors.collected }
         return CheckedProject(
             project: project, streams: streams.values.sorted { $0.name < $1.name },
@@ -133,6 +134,17 @@ public enum ProjectPlan {
         return EndpointDefinition.AnsweringModel(
             task: task, labelType: model.label.type, labelKnownAfter: model.labelKnownAfter,
             inputs: streams[model.source]?.scope ?? ExpressionScope([]))
+    }
+
+    /// What all monitors ask for together must be a plan of alarms.
+    private static func check(_ monitors: [MonitorDefinition], _ errors: ErrorCollector) {
+        do {
+            _ = try AlarmPlan(monitors)
+        } catch {
+            errors.add(
+                .tooLarge, at: monitors.last?.place, "the reactions of all monitors cannot be in force together: \(error.message)",
+                hint: error.hint ?? "let one reaction stand for several, or give a monitor fewer")
+        }
     }
 
     /// The endpoints as monitors see them.

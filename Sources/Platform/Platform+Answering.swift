@@ -20,7 +20,7 @@ import MartletWorld
 struct Answerer {
     /// Nil while the alias names no version.
     var model: ServedModel?
-    /// `champion`, `challenger`, `shadow`
+    /// `champion`, `challenger`, `shadow`; `fallback` where an alarm lets the fallback answer
     var variant: String
     var propensity: Double
     /// Answers, marked as degraded, where the model fails; nil leaves it to the endpoint's fallback.
@@ -70,10 +70,12 @@ extension Platform {
         }
     }
 
-    /// What the fallback answers in the champion's place.
+    /// What the fallback answers where an alarm asks for it; nobody's errors.
     func fallback(_ asked: AskedRows, _ score: Double, on endpoint: EndpointRuntime) -> PredictionBatch {
-        blank(asked, .champion(endpoint), on: endpoint, outputs: [Float](repeating: Float(score), count: asked.count))
+        blank(asked, Answerer(model: nil, variant: Self.fallbackVariant, propensity: 1), on: endpoint, outputs: [Float](repeating: Float(score), count: asked.count))
     }
+
+    static let fallbackVariant = "fallback"
 
     /// What another version makes of some of the rows; nil if there are none. It never fails: that it could not is recorded.
     private func shadow(

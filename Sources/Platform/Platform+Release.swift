@@ -89,6 +89,34 @@ extension Platform {
         }
     }
 
+    /// Puts in force again what was in force before the version that answers at an endpoint came to answer.
+    ///
+    /// - Throws: `conflict` while another version is tried there, and where none answered before.
+    func rollback(versionOf name: String, reason: String?, requestID: String?, scope: Scope) async throws -> Release {
+        try scope.require(.modelsPromote, on: .project(project))
+        return try await releasing.hold { () async throws in
+            let endpoint = try endpoint(name)
+            guard endpoint.trial == nil else {
+                throw PlatformError(.conflict, "a version is tried at endpoint '\(name)'", hint: "its rollout says what becomes of it")
+            }
+            guard let base = inForce.release, case .alias(let alias) = endpoint.definition.model.version,
+                let current = base.version(of: endpoint.definition.model.model, alias: alias)
+            else { throw PlatformError(.conflict, "endpoint '\(name)' has no version by an alias, so none is before it") }
+            let model = endpoint.definition.model.model
+            let before = try database.read { reader in
+                do {
+                    var release = base
+                    while release.version(of: model, alias: alias) == current { release = try releases.content(before: release, reader) }
+                    return release.version(of: model, alias: alias) == nil ? nil : release
+                } catch let error as RegistryError where error.code == .nothingToRollBack { return Release?.none }
+            }
+            guard let before else { throw PlatformError(.conflict, "no other version answered at endpoint '\(name)' before version \(current)") }
+            return try await makeRelease(
+                .rollback, source: before.source, definitions: before.definitions, aliases: before.aliases, reason: reason,
+                requestID: requestID, restores: before.number, scope: scope)
+        }
+    }
+
     /// The releases, newest first.
     public func releaseList(limit: Int, scope: Scope) throws -> [Release] {
         try scope.require(.definitionsRead, on: .project(project))

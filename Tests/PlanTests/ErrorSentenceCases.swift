@@ -280,6 +280,14 @@ struct PlantedMistake: Sendable, CustomStringConvertible {
         .init(
             "a monitor that falls back on nothing", endpoint, "fallback: { score: 0.0 }",
             "---\nmonitor: watch\nendpoint: fraud\ndrift: {}\non_alarm: [{ fallback: true }]"),
+        streamMonitor("a rollback", "drift: {}\non_alarm: [{ rollback: true }]"),
+        .init(
+            "monitors with too many reactions", endpoint, "fallback: { score: 0.0 }",
+            "fallback: { score: 0.0 }\n"
+                + (1...7).map { number in
+                    "---\nmonitor: m\(number)\nendpoint: fraud\ndrift: {}\non_alarm:\n"
+                        + String(repeating: "  - { command: [notify] }\n", count: 50)
+                }.joined()),
         monitor("a budget for messages", "drift: {}\non_alarm: [{ command: [notify], budget: 3 }]"),
     ]
 

@@ -3,6 +3,8 @@ import MartletBytes
 import MartletFrames
 import MartletGovernance
 import MartletPlatform
+import MartletRegistry
+import MartletServing
 import MartletSimulation
 import Testing
 
@@ -121,6 +123,74 @@ struct MitigationTests {
         let others = items.filter { plain.contains($0["prediction_id"]?.string ?? "") }
         #expect((150...250).contains(chosen.count) && chosen.allSatisfy { $0["propensity"]?.double == 0.5 }, "\(chosen.count) of 400")
         #expect((15...70).contains(others.count) && others.allSatisfy { $0["propensity"]?.double == 0.1 }, "\(others.count) of 400")
+        try await fixture.platform.close()
+    }
+
+    @Test("what the fallback answers because an alarm asks for it is no error of the model, nor a decision of a version that is tried")
+    func noErrors() async throws {
+        var files = files("[{ fallback: true, cool_down: 1h, on: [freshness] }]")
+        files["endpoints/fraud.yaml", default: ""] += "\nrollout: { strategy: shadow, share: 100%, guardrails: { errors: 1% }, minimum: { units: 1000000, time: 20d } }\n"
+        files["monitors/fraud.yaml"] = files["monitors/fraud.yaml"]?
+            .replacing("quality:", with: "window: 6h\nminimum_rows: 10\nerrors: 1%\nlatency: 1h\nquality:")
+        var traffic = try await LiveTraffic(files, history: 40, days: 10)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 5, atOnce: true)
+        #expect(try await traffic.train(rounds: 6).rollout != nil)
+        _ = try await traffic.run(days: 1)
+        func decisions() throws -> Int64? { try traffic.rollout()["evidence"]?["champion"]?["decisions"]?.int64 }
+        let before = try #require(try decisions())
+        #expect(before > 0)
+        try await beStill(traffic)
+        #expect(try lasting(fixture) == ["fallback"])
+        let answers = try await predict(fixture, 200)
+        #expect(answers.allSatisfy { $0["degraded"] == true && $0["variant"] == "fallback" })
+        try await fixture.platform.checkRollouts()
+        #expect(try decisions() == before)
+        for _ in 0..<14 {
+            traffic.clock.advance(by: .hours(1))
+            try await fixture.platform.checkMonitors()
+        }
+        let windows = try fixture.platform.monitorWindows("fraud", part: nil, from: nil, to: nil, limit: 20, scope: fixture.scope(.monitorsRead))
+        let theirs = try #require(windows.first { $0["rows"]?.int64 ?? 0 >= 200 })
+        let errors = theirs["measures"]?.array?.first { $0["kind"] == "errors" }
+        #expect(errors?["value"] == .null && errors?["figures"]?["degraded"]?.double == 0, "\(theirs)")
+        let fired = try fixture.platform.alarmHistory(nil, limit: 1_000, scope: fixture.scope(.monitorsRead)).filter { $0["event"] == "alarm_fired" }
+        #expect(!"\(fired)".contains("fraud.errors"))
+        #expect(try traffic.rollout()["state"] == "running")
+        try await fixture.platform.close()
+    }
+
+    @Test("a rollback goes back to before the version that answers, over what was applied since; while another is tried it is not done")
+    func rollback() async throws {
+        var files = files("[{ rollback: true, cool_down: 1h }]")
+        files["endpoints/fraud.yaml", default: ""] += "\nrollout: { strategy: shadow, minimum: { units: 1000000, time: 20d } }\n"
+        let traffic = try await LiveTraffic(files, history: 40, days: 10)
+        let fixture = traffic.fixture
+        _ = try await traffic.train(rounds: 5, atOnce: true)
+        _ = try await traffic.train(rounds: 6, atOnce: true)
+        #expect(try await predict(fixture)[0]["version"] == 2)
+        // An edit of something else.
+        try fixture.write("pipeline: note\ntasks: { note: { run: [touch, noted] } }\n", to: "pipelines/note.yaml")
+        try await fixture.apply()
+        let rollout = try #require(try await traffic.train(rounds: 7).rollout)
+        func reactions() throws -> String {
+            let records = try fixture.platform.alarmHistory(nil, limit: 1_000, scope: fixture.scope(.monitorsRead))
+            return "\(records.filter { $0["event"]?.string?.hasPrefix("order") == true || $0["event"]?.string?.hasPrefix("action") == true })"
+        }
+        try await beStill(traffic)
+        let records = try reactions()
+        #expect(records.contains("a version is tried at endpoint 'fraud'"), "\(records)")
+        let standing = try traffic.rollout()
+        #expect(standing["rollout"]?.string == rollout.id && standing["state"] == "running")
+
+        _ = try await fixture.platform.withdrawRollout("fraud", reason: "enough", requestID: nil, scope: fixture.scope(.modelsPromote, .endpoint, "fraud"))
+        #expect(try await predict(fixture)[0]["version"] == 2)
+        traffic.clock.advance(by: .minutes(1))
+        try await fixture.platform.checkMonitors()
+        try await beStill(traffic)
+        #expect(try await predict(fixture)[0]["version"] == 1)
+        let newest = try #require(try fixture.platform.releaseList(limit: 1, scope: fixture.scope(.definitionsRead)).first)
+        #expect(newest.action == .rollback && newest.aliases["fraud"]?["champion"] == 1)
         try await fixture.platform.close()
     }
 }

@@ -64,6 +64,22 @@ struct SchemaMonitorTests {
         try await orders.fixture.platform.close()
     }
 
+    @Test("an alarm of a field ends once enough rows have come without it, over windows of too few and where it asks for several")
+    func ends() async throws {
+        var orders = try await Orders("quality: { schema: 2% }\nminimum_rows: 50\nalarms: { clear_after: 2 }\n")
+        for _ in 0..<5 { try await step(&orders) { $0 % 10 == 0 ? "\"amt\":1" : "\"amount\":1" } }
+        let seen = try schema(orders.fixture)
+        #expect(Set(try firing(orders.fixture).keys) == ["amt"], "\(seen)")
+        // A day with nothing.
+        orders.clock.advance(by: .days(1))
+        try await orders.fixture.platform.checkMonitors()
+        #expect(Set(try firing(orders.fixture).keys) == ["amt"])
+        for _ in 0..<16 { try await step(&orders) { "\"amount\":\($0)" } }
+        #expect(try firing(orders.fixture).isEmpty)
+        #expect(try schema(orders.fixture).mapValues { $0["value"]?.double } == ["": 0])
+        try await orders.fixture.platform.close()
+    }
+
     @Test("a field that a release adds or removes is told in the window in which it did, and in no other")
     func contract() async throws {
         var orders = try await Orders("quality: { schema: 1% }\n")

@@ -56,6 +56,75 @@ struct StreamMonitorTests {
         try await orders.fixture.platform.close()
     }
 
+    @Test("what comes between a release and the first look at its monitor is measured")
+    func begins() async throws {
+        var orders = try await Orders("quality: { volume: 40% }\n")
+        for _ in 0..<3 { try await orders.step(isRead: false) }
+        for _ in 0..<2 { try await orders.step() }
+        #expect(try windows(orders.fixture).first?["rows"]?.int64 == Int64(Orders.perDay))
+        try await orders.fixture.platform.close()
+    }
+
+    @Test("short windows wait no longer than so many may be open, unless they are told to: nothing is late")
+    func shortWindows() async throws {
+        let orders = try await Orders("window: 1s\nquality: { volume: 50% }\nminimum_rows: 1\n")
+        let begin = orders.clock.now()
+        for second in 0..<90 {
+            orders.clock.advance(by: .seconds(1))
+            let time = orders.clock.now() - Timestamp.Span(microseconds: 500_000)
+            let lines = (0..<2).map { Orders.line("s\(second)-\($0)", time, "b1", "5", "web", "true") }
+            _ = try await orders.fixture.ingest(Orders.header + lines.joined(), into: "orders", history: false)
+            try await orders.fixture.platform.checkMonitors()
+        }
+        orders.clock.advance(by: .minutes(1))
+        try await orders.fixture.platform.checkMonitors()
+        let found = try windows(orders.fixture).filter { $0["rows"] != 0 }
+        #expect(found.count == 90 && found.allSatisfy { $0["rows"] == 2 }, "\(found.count) windows since \(begin)")
+        try await orders.fixture.platform.close()
+    }
+
+    @Test("a backlog that is read piece by piece is no silence")
+    func backlog() async throws {
+        var limits = Platform.Limits()
+        limits.monitoredRows = 100
+        var orders = try await Orders("quality: { freshness: 8h }\n", limits: limits)
+        for _ in 0..<4 { try await orders.step(isRead: false) }
+        for _ in 0..<6 {
+            try await orders.fixture.platform.checkMonitors()
+            #expect(try firing(orders.fixture) == [])
+        }
+        orders.clock.advance(by: .hours(9))
+        try await orders.fixture.platform.checkMonitors()
+        #expect(try firing(orders.fixture) == ["orders.freshness"])
+        try await orders.fixture.platform.close()
+    }
+
+    @Test("a monitor that comes to watch another stream is held against nothing of the former")
+    func anotherSubject() async throws {
+        var orders = try await Orders("quality: { volume: 40%, schema: 1%, missing: 1% }\n")
+        try await orders.run(days: 4)
+        let fixture = orders.fixture
+        let other = Orders.stream(ahead: "5m").replacing("stream: orders", with: "stream: returns")
+            .replacing("gift: { type: bool, optional: true }", with: "note: { type: string, optional: true }")
+        try fixture.write(other, to: "streams/returns.yaml")
+        try fixture.write("monitor: orders\nstream: returns\nquality: { volume: 40%, schema: 1%, missing: 1% }\nminimum_rows: 1\n", to: "monitors/orders.yaml")
+        try await fixture.apply()
+        for day in 0..<4 {
+            orders.clock.advance(by: .days(1))
+            let lines = (0..<10).map { "{\"id\":\"\(day) \($0)\",\"time\":\"\(orders.clock.now() - .minutes(1))\",\"buyer\":\"b\",\"amount\":1}\n" }
+            _ = try await fixture.ingest(lines.joined(), into: "returns", format: .ndjson, history: false)
+            try await fixture.platform.checkMonitors()
+            #expect(try firing(fixture) == [])
+        }
+        let last = try windows(fixture).last
+        #expect(last?["rows"] == 10)
+        #expect(measure(last, "volume")?["figures"]?["mean"]?.double == 10)
+        #expect(measure(last, "schema")?["value"]?.double == 0)
+        // What was measured of the former is kept.
+        #expect(try windows(fixture).contains { $0["rows"]?.int64 == Int64(Orders.perDay) })
+        try await fixture.platform.close()
+    }
+
     @Test("the share of rows that the contract refuses is of the rows that came in the window; dead letters that are tried again are not counted again")
     func rejected() async throws {
         var orders = try await Orders("quality: { rejected: 10% }\n")
@@ -206,8 +275,6 @@ struct Orders {
                 "monitors/orders.yaml": "monitor: orders\nstream: orders\n" + monitor,
             ], limits: limits, clock: clock)
         try await fixture.apply()
-        // The first window is whole.
-        try await fixture.platform.checkMonitors()
     }
 
     static func stream(ahead: String) -> String {

@@ -23,7 +23,7 @@ extension MonitorDefinition {
             .optional("endpoint", "name of an endpoint", "Whose predictions are watched."),
             .optional("stream", "name of a stream", "Whose events are watched, as they came in; corrections and outcomes of events change no window."),
             .optional("window", "span", standard: "`1d`", "Predictions or events are measured in windows of this length by their time; windows begin at multiples of it since 1970."),
-            .optional("lateness", "span", standard: "`10m`", "How long after a window's end what belongs to it is waited for, at most 30 windows; what comes later is counted and not measured."),
+            .optional("lateness", "span", standard: "`10m`, or 30 windows if that is less", "How long after a window's end what belongs to it is waited for, at most 30 windows; what comes later is counted and not measured."),
             .optional(
                 "reference", "`training`, `seasonal` or a map", standard: "`training`; of a stream `{ windows: 7 }`",
                 """
@@ -134,7 +134,7 @@ extension MonitorDefinition {
         keys: [
             .optional("pipeline", "name of a pipeline", "Runs it, with the rights of whoever applied the project."),
             .optional("parameters", "map of values", standard: "their defaults", "What the run of the pipeline is given."),
-            .optional("rollback", "`true`", "Restores the release before the version that answers came to answer; not while one is being tried."),
+            .optional("rollback", "`true`", "Restores what was in force before the version that answers came to answer; not while another is tried."),
             .optional(
                 "fallback", "`true`",
                 """

@@ -17,7 +17,7 @@ extension MonitorReader {
         let named = Self.wayKeys.filter { map.has($0) }
         var way: AlarmReaction.Way?
         if let name = map.text("pipeline") { way = pipeline(name, map.node("parameters"), title) }
-        if map.bool("rollback")?.value == true { way = .rollback }
+        if let wanted = map.bool("rollback"), wanted.value, required(endpoint, wanted.place, title) != nil { way = .rollback }
         if let wanted = map.bool("fallback"), wanted.value { way = fallback(wanted.place, endpoint, title) }
         if let share = map.node("review") { way = review(share, endpoint, title) }
         if let text = map.text("webhook") { way = webhook(text, title) }

@@ -21,11 +21,19 @@ extension MonitorReader {
     }
 
     /// Windows that are waited for are open, and each takes memory.
+    private static let waitedWindows: Int64 = 30
+
+    static func standardLateness(of window: Timestamp.Span) -> Timestamp.Span {
+        window < .seconds(600 / waitedWindows) ? Timestamp.Span(microseconds: window.microseconds * waitedWindows) : .minutes(10)
+    }
+
     func checkLateness(_ lateness: Located<Timestamp.Span>?, _ window: Timestamp.Span) {
-        guard let lateness, lateness.value.microseconds / 30 > window.microseconds else { return }
+        guard let lateness, lateness.value.microseconds / Self.waitedWindows > window.microseconds else { return }
+        let most = Timestamp.Span(microseconds: window.microseconds * Self.waitedWindows)
         errors.add(
-            .tooLarge, at: lateness.place, "\(title) waits \(lateness.value) for what comes late, which is more than 30 of its windows of \(window)",
-            found: "\(lateness.value)", hint: "make the windows longer, or 'lateness' at most \(Timestamp.Span(microseconds: window.microseconds * 30))")
+            .tooLarge, at: lateness.place,
+            "\(title) waits \(lateness.value) for what comes late, which is more than \(Self.waitedWindows) of its windows of \(window)",
+            found: "\(lateness.value)", hint: "make the windows longer, or 'lateness' at most \(most)")
     }
 
     /// Fields whose drift is watched must be able to have one.

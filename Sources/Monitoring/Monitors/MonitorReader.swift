@@ -102,7 +102,7 @@ package struct MonitorReader {
         let subjectText = map.requiredText(isStream ? "stream" : "endpoint")
         let window = map.span("window", atLeast: .seconds(1))?.value ?? .days(1)
         let latenessText = map.span("lateness")
-        let lateness = latenessText?.value ?? .minutes(10)
+        let lateness = latenessText?.value ?? Self.standardLateness(of: window)
         let referenceNode = map.node("reference")
         let minimumRows = map.integer("minimum_rows", in: 1...1_000_000_000)?.value ?? 200
         let driftNode = map.node("drift")

@@ -27,7 +27,7 @@ extension MonitorWindow {
     ///   - names: of the watched features, in the monitor's order.
     ///   - differing: of the sampled predictions, how many were computed again, and how many came out otherwise.
     ///   - schema: how rows that were asked about had fields otherwise than the contract, and how many were refused.
-    ///   - before: fields of which that was told of the window before.
+    ///   - before: fields of whose schema an alarm stands.
     package func measures(
         _ definition: MonitorDefinition, _ names: [String], against reference: MonitorReference, differing: (checked: Int, count: Int)?,
         schema: (faults: SchemaFaults, refused: Int), before: [String]
@@ -47,15 +47,19 @@ extension MonitorWindow {
         measures += definition.quality.volumeMeasures(rows, reference)
         measures += definition.quality.schemaMeasures(
             schema.faults, .none, came: rows + schema.refused, before: before, minimum: definition.minimumRows)
+        // What an alarm lets the fallback answer says nothing of the model.
+        let tried = rows - mitigated
+        let isTried = tried >= definition.minimumRows
         if let bounds = definition.errors {
-            let interval = ConfidenceInterval.rate(successes: degraded, trials: rows)
+            let failed = degraded - mitigated
+            let interval = ConfidenceInterval.rate(successes: failed, trials: tried)
             measures.append(
                 MonitorMeasure(
-                    .errors, value: rows >= definition.minimumRows ? Double(degraded) / Double(rows) : nil, low: interval?.lower, high: interval?.upper,
-                    bounds: bounds, figures: [.init("degraded", Double(degraded)), .init("rows", Double(rows))]))
+                    .errors, value: isTried ? Double(failed) / Double(tried) : nil, low: interval?.lower, high: interval?.upper, bounds: bounds,
+                    figures: [.init("degraded", Double(failed)), .init("rows", Double(tried))]))
         }
         if let bounds = definition.latency {
-            measures.append(MonitorMeasure(.latency, value: rows >= definition.minimumRows ? latency.quantile(0.99) : nil, bounds: bounds))
+            measures.append(MonitorMeasure(.latency, value: isTried ? latency.quantile(0.99) : nil, bounds: bounds))
         }
         for (index, bias) in definition.bias.enumerated() where bias.rate == .selection {
             measures.append(bias.measure(groups[index], minimum: definition.minimumRows))

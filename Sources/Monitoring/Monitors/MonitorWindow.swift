@@ -8,6 +8,8 @@ package struct MonitoredRows: Sendable {
     /// The one number that was answered; missing where there is none.
     package var outputs: Column
     package var isDegraded: [Bool]
+    /// Of those that are degraded, where the fallback answered because an alarm asks for it.
+    package var isMitigated: [Bool]
     /// Microseconds.
     package var latencies: [Int64]
     /// By bias, whose groups; missing where a row has none.
@@ -16,7 +18,10 @@ package struct MonitoredRows: Sendable {
 
     package var count: Int { isDegraded.count }
 
-    package init(features: [Column], outputs: Column, isDegraded: [Bool], latencies: [Int64], groups: [Column], ids: [Fingerprint]) {
+    package init(
+        features: [Column], outputs: Column, isDegraded: [Bool], isMitigated: [Bool], latencies: [Int64], groups: [Column], ids: [Fingerprint]
+    ) {
+        self.isMitigated = isMitigated
         self.features = features
         self.outputs = outputs
         self.isDegraded = isDegraded
@@ -39,6 +44,8 @@ package struct MonitorWindow: Sendable {
     package let start: Timestamp
     package private(set) var rows = 0
     package private(set) var degraded = 0
+    /// Of them, those that the fallback answered because an alarm asks for it: neither errors nor of any latency.
+    package private(set) var mitigated = 0
     /// Of the watched features, in the monitor's order; rows that the fallback answered are not among them.
     package private(set) var features: [ColumnProfile]
     package private(set) var output = ColumnProfile.numbers()
@@ -67,7 +74,9 @@ package struct MonitorWindow: Sendable {
 
     package mutating func add(_ batch: MonitoredRows) {
         rows += batch.count
-        for latency in batch.latencies { self.latency.add(Double(latency)) }
+        for row in 0..<batch.count {
+            if batch.isMitigated[row] { mitigated += 1 } else { latency.add(Double(batch.latencies[row])) }
+        }
         var kept: [Int] = []
         kept.reserveCapacity(batch.count)
         for row in 0..<batch.count {

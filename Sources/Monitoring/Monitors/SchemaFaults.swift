@@ -66,11 +66,11 @@ package struct ContractChange: Hashable, Sendable {
 }
 
 extension MonitorDefinition.Quality {
-    /// One measure for each field that has changed, and for each that had in the window before, so that its alarm ends.
+    /// One measure for each field that has changed, and for each of which an alarm stands, so that it ends.
     ///
     /// - Parameters:
     ///   - came: rows that came, refused ones too.
-    ///   - before: subjects of the window before that had changed.
+    ///   - before: subjects of which an alarm stands.
     package func schemaMeasures(_ faults: SchemaFaults, _ change: ContractChange, came: Int, before: [String], minimum: Int) -> [MonitorMeasure] {
         guard let bound = schema else { return [] }
         let bounds = MonitorDefinition.Bounds(raise: bound, clear: bound)

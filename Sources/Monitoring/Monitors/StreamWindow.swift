@@ -37,7 +37,7 @@ extension StreamWindow {
     ///   - columns: what was watched, in the order of the profiles and of the reference.
     ///   - rejected: rows that came in it and became dead letters.
     ///   - schema: how rows that came in it had fields otherwise than the contract, and what became of the contract.
-    ///   - before: fields of which that was told of the window before.
+    ///   - before: fields of whose schema an alarm stands.
     package func measures(
         _ definition: MonitorDefinition, _ columns: [WatchedColumn], against reference: MonitorReference, rejected: Int,
         schema: (faults: SchemaFaults, change: ContractChange), before: [String]

@@ -113,6 +113,12 @@ public struct MonitorTables: Sendable {
                 """),
         RejectionTable.migration,
         Migration(part: "monitoring", number: 4, sql: "ALTER TABLE monitoring_windows ADD COLUMN reference TEXT"),
+        Migration(
+            part: "monitoring", number: 5,
+            sql: """
+                ALTER TABLE monitoring_progress ADD COLUMN subject TEXT;
+                ALTER TABLE monitoring_progress ADD COLUMN began INTEGER;
+                """),
     ]
 
     public init() {}
@@ -163,16 +169,18 @@ public struct MonitorTables: Sendable {
     ) throws -> [ReferenceChoice] {
         try database.rows("""
             SELECT reference FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue) AND start < \(start)
+                AND start >= COALESCE((SELECT began FROM monitoring_progress WHERE monitor = \(monitor) AND part = \(part.rawValue)), start)
             ORDER BY start DESC LIMIT \(limit)
             """, limit: limit).compactMap(reference)
     }
 
-    /// How many rows there were in the window that begins at a time; nil of the very first, of which a part had passed when the monitor
-    /// began, and where none was measured.
+    /// How many rows there were in the window that begins at a time; nil of the very first of what it watches, of which a part had passed
+    /// when the monitor began, of those before, and where none was measured.
     public func rows(of monitor: String, part: MeasuredWindow.Part, start: Timestamp, _ database: any DatabaseReader) throws -> Int? {
         try database.row("""
             SELECT row_count FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue) AND start = \(start)
-                AND start > (SELECT MIN(start) FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue))
+                AND start > COALESCE((SELECT began FROM monitoring_progress WHERE monitor = \(monitor) AND part = \(part.rawValue)),
+                    (SELECT MIN(start) FROM monitoring_windows WHERE monitor = \(monitor) AND part = \(part.rawValue)))
             """)?.value("row_count")
     }
 
@@ -197,6 +205,23 @@ public struct MonitorTables: Sendable {
         }
     }
 
+    /// What a monitor watched when it began; nil where it has not, or where that was not kept.
+    public func subject(of monitor: String, _ part: MeasuredWindow.Part, _ database: any DatabaseReader) throws -> String? {
+        try database.row("SELECT subject FROM monitoring_progress WHERE monitor = \(monitor) AND part = \(part.rawValue)")?.optional("subject")
+    }
+
+    /// Lets a monitor begin: what it measured of something else before is kept, and nothing is held against that any more.
+    public func begin(
+        _ progress: MonitorProgress, of monitor: String, _ part: MeasuredWindow.Part, subject: String, _ database: any DatabaseTransaction
+    ) throws {
+        try set(progress, of: monitor, part, database)
+        try database.execute("""
+            UPDATE monitoring_progress SET subject = \(subject), began = \(progress.closedThrough)
+            WHERE monitor = \(monitor) AND part = \(part.rawValue)
+            """)
+        if part != .outcomes { try database.execute("DELETE FROM monitoring_profiles WHERE monitor = \(monitor)") }
+    }
+
     public func set(_ progress: MonitorProgress, of monitor: String, _ part: MeasuredWindow.Part, _ database: any DatabaseTransaction) throws {
         try database.execute("""
             INSERT INTO monitoring_progress (monitor, part, position, closed_through, late, read_through, newest)
@@ -207,10 +232,12 @@ public struct MonitorTables: Sendable {
             """)
     }
 
-    /// How many rows there were in each of the windows before one, the newest first; nothing of the very first, of which a part had
-    /// passed when the monitor began.
+    /// How many rows there were in each of the windows before one, the newest first; nothing of the very first of what it watches, of which
+    /// a part had passed when the monitor began.
     public func volumes(of monitor: String, part: MeasuredWindow.Part, before start: Timestamp, limit: Int, _ database: any DatabaseReader) throws -> [Int] {
-        let found = try windows(of: monitor, part: part, from: nil, to: start, limit: limit + 1, database).map(\.rows)
+        let began: Timestamp? = try database.row(
+            "SELECT began FROM monitoring_progress WHERE monitor = \(monitor) AND part = \(part.rawValue)")?.optional("began")
+        let found = try windows(of: monitor, part: part, from: began, to: start, limit: limit + 1, database).map(\.rows)
         return Array(found.count > limit ? found.prefix(limit) : found.dropLast())
     }
 

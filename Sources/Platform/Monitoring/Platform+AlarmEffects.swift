@@ -130,8 +130,10 @@ extension Platform {
                         requestKey: "alarm:\(order.key)", note: "alarm \(order.identity)"))
                 return .done("run \(run) of pipeline '\(name)'")
             case .rollback:
-                let scope = try Guard().scope(for: reactingPrincipal().principal, to: .modelsPromote, on: resource(.project, nil))
-                let made = try await rollback(reason: "alarm \(order.identity)", requestID: order.key, scope: scope)
+                guard let endpoint = found.monitor.endpoint else { return .failed("the monitor watches no endpoint") }
+                let scope = try Guard().scope(for: reactingPrincipal().principal, to: .modelsPromote, on: .project(project))
+                let made = try await rollback(
+                    versionOf: endpoint, reason: "alarm \(order.identity)", requestID: order.key, scope: scope)
                 return .done("release \(made.number) restores release \(made.restores ?? 0)")
             case .mitigate(.fallback):
                 guard let endpoint = found.monitor.endpoint else { return .failed("the monitor watches no endpoint") }

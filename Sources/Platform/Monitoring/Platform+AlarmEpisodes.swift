@@ -123,7 +123,7 @@ extension Platform {
         guard let found = AlarmPlan.reaction(action, among: inForce.project?.monitors ?? []) else { return action }
         return switch found.reaction.way {
         case .pipeline(let name, _): "run pipeline '\(name)'"
-        case .rollback: "restore what was in force before the last release"
+        case .rollback: "restore what was in force before the version that answers"
         case .mitigate(.fallback): "let the fallback answer until the alarm ends"
         case .mitigate(.review): "send more decisions to people until the alarm ends"
         case .webhook: "post a webhook"

@@ -47,7 +47,7 @@ extension Platform {
             if try await readOutcomes(&fold, endpoint) { try closeOutcomes(&fold) }
             monitorDesk[monitor.name] = fold
         }
-        try checkFreshness(monitor, newest: fold.newest)
+        if isCurrent { try checkFreshness(monitor, newest: fold.newest) }
     }
 
     /// The fold of a monitor as it is defined now; begun anew from the log where the definition or the model's features are others.
@@ -63,23 +63,27 @@ extension Platform {
     func beginMonitors() throws {
         for monitor in inForce.project?.monitors ?? [] {
             guard monitor.endpoint.map({ inForce.endpoints[$0]?.model != nil }) ?? true else { continue }
-            _ = try beginning(of: monitor, .requests)
+            _ = try beginning(of: monitor, monitor.stream == nil ? .requests : .events)
             if !monitor.performance.isEmpty || monitor.bias.contains(where: \.rate.needsOutcomes) { _ = try beginning(of: monitor, .outcomes) }
         }
     }
 
     /// Where the reading of a part of a monitor goes on.
     func beginning(of monitor: MonitorDefinition, _ part: MeasuredWindow.Part) throws -> MonitorProgress {
-        if var stored = try database.read({ try MonitorTables().progress(of: monitor.name, part, $0) }) {
+        let tables = MonitorTables()
+        let subject = monitor.endpoint.map { "endpoint \($0)" } ?? "stream \(monitor.stream ?? "")"
+        let (found, known) = try database.read { (try tables.progress(of: monitor.name, part, $0), try tables.subject(of: monitor.name, part, $0)) }
+        // Of the past before it was applied nothing is measured.
+        var progress = MonitorProgress(
+            position: log.end, closedThrough: Timestamp(microseconds: monitor.windowStart(of: world.clock.now().microseconds)), readThrough: log.end)
+        if var stored = found {
             // Windows may have had another length.
             let start = Timestamp(microseconds: monitor.windowStart(of: stored.closedThrough.microseconds))
             if start < stored.closedThrough { stored.closedThrough = start + monitor.window }
-            return stored
+            if known ?? subject == subject { return stored }
+            progress.closedThrough = max(progress.closedThrough, stored.closedThrough)
         }
-        // Of the past before it was applied nothing is measured.
-        let start = Timestamp(microseconds: monitor.windowStart(of: world.clock.now().microseconds))
-        let progress = MonitorProgress(position: log.end, closedThrough: start, readThrough: log.end)
-        try database.write { try MonitorTables().set(progress, of: monitor.name, part, $0) }
+        try database.write { [progress] in try tables.begin(progress, of: monitor.name, part, subject: subject, $0) }
         return progress
     }
 
@@ -285,7 +289,7 @@ extension Platform {
 
     // MARK: - Freshness
 
-    /// Watches that predictions or events come at all; between windows too.
+    /// Watches that predictions or events come at all; between windows too. Only once everything was read that came.
     func checkFreshness(_ monitor: MonitorDefinition, newest: Timestamp?) throws {
         guard let limit = monitor.quality.freshness, let newest else { return }
         let now = world.clock.now()

@@ -98,21 +98,22 @@ extension Platform {
         }
     }
 
-    /// What was refused that came in a window of a monitor, and of which fields that was told of the window before.
+    /// What was refused that came in a window of a monitor, and the fields of which an alarm of that stands: they are measured until it ends.
     func refused(
         by owner: RejectionTable.Owner, _ monitor: MonitorDefinition, from start: Timestamp
     ) throws -> (rows: Int, faults: SchemaFaults, before: [String]) {
         guard monitor.quality.rejected != nil || monitor.quality.schema != nil else { return (0, SchemaFaults(), []) }
         let end = start + monitor.window
+        let rule = monitor.rule(.schema)
+        let before = alarms.look { machine in
+            machine.alarms.filter { $0.identity.rule == rule && ($0.isFiring || $0.beyond != nil) }.compactMap(\.cause.feature)
+        }.filter { !$0.isEmpty }
         return try database.read { reader in
             let rows = try RejectionTable().rows(by: owner, from: start, to: end, reader)
             guard monitor.quality.schema != nil else { return (rows, SchemaFaults(), []) }
             let faults = try RejectionTable().faults(
                 by: owner, from: start, to: end,
                 open: { [vault] sealed in (try? vault.open(sealed, for: .deadLetters, at: owner.key)).map { String(decoding: $0, as: UTF8.self) } }, reader)
-            let part: MeasuredWindow.Part = monitor.stream == nil ? .requests : .events
-            let last = try MonitorTables().windows(of: monitor.name, part: part, from: nil, to: start, limit: 1, reader).first
-            let before = (last?.measures ?? []).filter { $0.kind == .schema && $0.value ?? 0 > 0 && !$0.subject.isEmpty }.map(\.subject)
             return (rows, faults, before)
         }
     }

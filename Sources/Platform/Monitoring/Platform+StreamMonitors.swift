@@ -12,8 +12,7 @@ extension Platform {
     func check(_ monitor: MonitorDefinition, _ stream: StreamRuntime) async throws {
         // On a failure the fold is not put back, and is made anew from what is stored.
         var fold = try fold(monitor, stream)
-        try await read(&fold)
-        try checkFreshness(monitor, newest: fold.newest)
+        if try await read(&fold) { try checkFreshness(monitor, newest: fold.newest) }
         monitorDesk.put(fold)
     }
 
@@ -25,8 +24,10 @@ extension Platform {
     }
 
     /// A bounded number of events at a time.
-    private func read(_ fold: inout StreamFold) async throws {
-        guard let stream = fold.definition.stream else { return }
+    ///
+    /// - Returns: whether everything durable was read.
+    private func read(_ fold: inout StreamFold) async throws -> Bool {
+        guard let stream = fold.definition.stream else { return false }
         var left = limits.monitoredRows
         while left > 0 {
             // Before reading: what came until then is read when a page ends at the log's end.
@@ -44,8 +45,9 @@ extension Platform {
             fold.position = page.next
             if isAtEnd, try close(&fold, by: now) { isClosed = true }
             if isClosed { try forgetRefused(by: .stream(stream)) }
-            if isAtEnd { return }
+            if isAtEnd { return true }
         }
+        return false
     }
 
     /// - Returns: whether a window was measured.

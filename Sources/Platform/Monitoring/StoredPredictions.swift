@@ -22,6 +22,9 @@ struct StoredPredictions {
 
     func isDegraded(_ row: Int) -> Bool { degraded?[row] == .bool(true) }
 
+    /// Whether the fallback answered because an alarm asks for it.
+    func isMitigated(_ row: Int) -> Bool { variants?[row] == .string(Platform.fallbackVariant) }
+
     /// The rows that were given as answers, by the window that each belongs to; windows in order.
     func rows(byWindowOf fold: MonitorFold) -> [(start: Int64, rows: [Int])] {
         var windows: [(start: Int64, rows: [Int])] = []
@@ -53,7 +56,7 @@ struct StoredPredictions {
         if case .int64(let all)? = batch.rows["latency_us"]?.storage { for (index, row) in rows.enumerated() { latencies[index] = all[row] } }
         return MonitoredRows(
             features: zip(fold.columns.names, fold.columns.types).map { column("feature." + $0, $1, rows) }, outputs: gathered(outputs, rows),
-            isDegraded: rows.map(isDegraded), latencies: latencies, groups: groups(rows, fold), ids: rows.map { batch.uniqueKeys[$0] })
+            isDegraded: rows.map(isDegraded), isMitigated: rows.map(isMitigated), latencies: latencies, groups: groups(rows, fold), ids: rows.map { batch.uniqueKeys[$0] })
     }
 
     /// Some rows of a column; missing where predictions have none of that name, or where it is of another type than it should be.

@@ -2,8 +2,9 @@ public import MartletFrames
 
 /// What became of the measure that raised an alarm once a reaction was done: before and after, and when the alarm ended.
 ///
-/// Before is the reading that let the alarm fire; after are the first windows that began after the reaction was done. That the measure
-/// went back does not say that the reaction brought it back: nothing is compared with what would have been without it.
+/// Before is the reading that let the alarm fire; after are the first windows that began after the reaction was done, a pipeline's once
+/// its run was asked for. That the measure went back does not say that the reaction brought it back: nothing is compared with what would
+/// have been without it.
 public struct ReactionEffect: Hashable, Sendable {
     /// A reading of the alarm's measure, of a window that began after the reaction was done.
     public struct Reading: Hashable, Sendable {
