@@ -28,10 +28,12 @@ extension Platform {
         let lineage = model.manifest.lineage
         let key = model.stream.fingerprints.keys(of: record.inputs)[0]
         let event = key == .none ? nil : try await log.current(of: [key])[0]
+        // When it was made, by the millisecond; the event that it is about may lie long before.
+        let made = UUIDv7(record.id).map { Int64($0.high >> 16) } ?? 0
         let (training, rollout, run) = try database.read { reader in
             let training = try? runs.run(model.version.run, reader)
             let rollout = try rollouts.list(endpoint: record.endpoint, before: nil, limit: 1_000, reader)
-                .first { $0.model == record.model && $0.challenger == Int(record.version) && $0.started.microseconds <= record.time }
+                .first { $0.model == record.model && $0.challenger == Int(record.version) && $0.started.microseconds / 1_000 <= made }
             // An attempt's key names the run that it is of.
             let owner = training?.effectKey?.split(separator: "/").first.map(String.init)
             return (training, rollout, try owner.flatMap { try PipelineTables().run($0, reader) })

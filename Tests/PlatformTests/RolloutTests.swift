@@ -6,6 +6,7 @@ import MartletGovernance
 import MartletPlatform
 import MartletRegistry
 import MartletServing
+import MartletSimulation
 import Testing
 
 @Suite("Rollouts")
@@ -176,6 +177,46 @@ struct RolloutTests {
         await #expect(throws: PlatformError.self) {
             _ = try await fixture.platform.promoteRollout("fraud", reason: nil, requestID: nil, scope: scope)
         }
+        try await fixture.platform.close()
+    }
+
+    @Test("a decision about an event of long ago names the rollout that its version was tried in when it was made")
+    func lineage() async throws {
+        let traffic = try await LiveTraffic(
+            LiveTraffic.files(rollout: "{ strategy: canary, share: 50%, unit: customer_id }\nrecord: before_answer"), history: 40, days: 1)
+        let fixture = traffic.fixture
+        let event = "\(traffic.clock.now() - .days(7))"
+        var number = 0
+        /// A decision that a variant made, traced back.
+        func traced(_ variant: String) async throws -> JSONValue {
+            while true {
+                number += 1
+                let inputs: JSONValue = [
+                    "customer_id": .string("c\(number)"), "terminal_id": "m1", "amount": 5.0, "tx_id": .string("x\(number)"), "tx_time": .string(event),
+                ]
+                let answer = try await fixture.predict("fraud", ["inputs": inputs])
+                guard answer["variant"]?.string == variant else { continue }
+                let id = answer["prediction_id"]?.string ?? ""
+                let lineage = try await fixture.platform.decisionLineage(id, scope: fixture.scope(.predictionsRead, .prediction, id))
+                #expect(lineage["prediction"]?["time"]?.string == event)
+                return lineage
+            }
+        }
+        _ = try await traffic.train(rounds: 10)
+        traffic.clock.advance(by: .hours(1))
+        let first = try #require(try await traffic.train(rounds: 8).rollout)
+        let challenged = try await traced("challenger")
+        #expect(challenged["rollout"]?["rollout"]?.string == first.id && challenged["version"]?["version"]?.int64 == 2)
+        #expect(try await traced("champion")["rollout"] == .null)
+        // Tried again, a version has two.
+        traffic.clock.advance(by: .hours(1))
+        _ = try await fixture.platform.withdrawRollout("fraud", reason: nil, requestID: nil, scope: fixture.scope(.modelsPromote, .endpoint, "fraud"))
+        let second = try #require(
+            try await fixture.platform.promote("fraud", version: 2, reason: nil, requestID: nil, scope: fixture.scope(.modelsPromote, .model, "fraud")).rollout)
+        let id = challenged["prediction"]?["prediction_id"]?.string ?? ""
+        let again = try await fixture.platform.decisionLineage(id, scope: fixture.scope(.predictionsRead, .prediction, id))
+        #expect(again["rollout"]?["rollout"]?.string == first.id)
+        #expect(try await traced("challenger")["rollout"]?["rollout"]?.string == second.id)
         try await fixture.platform.close()
     }
 }
