@@ -64,6 +64,10 @@ public final class Platform: Sendable {
         /// How long windows that monitors measured are kept, and what happened to alarms; how many of each one round of upkeep removes at most.
         public var measuresKept: Timestamp.Span = .days(400)
         public var pastMeasures = 1_000
+        /// Names of fields that a contract lacks that are told apart, of what one stream or endpoint refuses in a minute; counts of refused rows that
+        /// one transaction removes.
+        public var unknownFields = 50
+        public var pastRefusals = 2_000
         /// Runs of pipelines, and files of theirs, that one round of upkeep removes at most.
         public var pastRuns = 200
         public var pastFiles = 10_000
@@ -217,6 +221,7 @@ public final class Platform: Sendable {
         try await removePastRuns()
         try removePastMitigations()
         try removePastMeasures()
+        try forgetUncounted()
         try await fillReviews()
     }
 

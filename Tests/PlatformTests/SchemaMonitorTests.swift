@@ -1,9 +1,11 @@
 import MartletAccess
 import MartletBytes
 import MartletFrames
-import MartletPlatform
 import MartletSimulation
+import MartletStorage
 import Testing
+
+@testable import MartletPlatform
 
 @Suite("Monitors of schemas")
 struct SchemaMonitorTests {
@@ -16,6 +18,16 @@ struct SchemaMonitorTests {
     private func firing(_ fixture: PlatformFixture) throws -> [String: String] {
         let alarms = (try fixture.platform.alarmList(scope: fixture.scope(.monitorsRead))["alarms"]?.array ?? []).filter { $0["phase"] == "firing" }
         return Dictionary(uniqueKeysWithValues: alarms.map { ($0["labels"]?["field"]?.string ?? "", $0["summary"]?.string ?? "") })
+    }
+
+    /// Counts that are stored of fields, by table.
+    private func stored(_ fixture: PlatformFixture) throws -> (known: Int, unknown: Int) {
+        try fixture.platform.database.read { reader in
+            (
+                try reader.row("SELECT COUNT(*) AS number FROM monitoring_rejections")?.value("number") ?? 0,
+                try reader.row("SELECT COUNT(*) AS number FROM monitoring_unknown_fields")?.value("number") ?? 0
+            )
+        }
     }
 
     /// Six hours of orders as lines of JSON.
@@ -97,6 +109,44 @@ struct SchemaMonitorTests {
         try await orders.fixture.platform.close()
     }
 
+    @Test("names that somebody makes up take bounded room, hide no real change that comes with them, and are forgotten with their window")
+    func flood() async throws {
+        var limits = Platform.Limits()
+        limits.pastRefusals = 7
+        var orders = try await Orders("quality: { schema: 1% }\n", limits: limits)
+        try await step(&orders) { "\"amount\":\($0)" }
+        for batch in 0..<20 {
+            let lines = (0..<40).map { "{\"id\":\"f\(batch) \($0)\",\"time\":\"\(orders.clock.now())\",\"buyer\":\"b\",\"amount\":1,\"field \(batch) \($0)\":1}\n" }
+            _ = try await orders.fixture.ingest(lines.joined(), into: "orders", format: .ndjson, history: false)
+        }
+        #expect(try stored(orders.fixture).unknown == 50)
+        #expect(try stored(orders.fixture).known <= 4)
+        // A change, behind made up names that come with it.
+        try await step(&orders) { $0 < 60 ? "\"amount\":1,\"made \($0)\":1" : $0 % 2 == 0 ? "\"amt\":\($0)" : "\"amount\":\"dear\"" }
+        for _ in 0..<3 { try await step(&orders) { "\"amount\":\($0)" } }
+        let found = try schema(orders.fixture)
+        #expect(Set(found.keys) == ["amt", "amount", "(others)"])
+        #expect(found["amt"]?["figures"]?["unknown"]?.double == 20)
+        #expect(found["amount"]?["figures"]?["a text"]?.double == 20)
+        #expect(found["(others)"]?["figures"]?["unknown"]?.double == 860)
+        #expect(try stored(orders.fixture) == (0, 0))
+        try await orders.fixture.platform.close()
+    }
+
+    @Test("what was refused is forgotten once no monitor counts it")
+    func unwatched() async throws {
+        var orders = try await Orders("quality: { schema: 2% }\n")
+        try await step(&orders) { index in index % 2 == 0 ? "\"amt\":\(index)" : "\"amount\":\"dear\"" }
+        try await orders.fixture.platform.maintain()
+        #expect(try stored(orders.fixture).known == 2 && stored(orders.fixture).unknown == 1)
+        try orders.fixture.write("monitor: orders\nstream: orders\nquality: { volume: 50% }\n", to: "monitors/orders.yaml")
+        try await orders.fixture.apply()
+        try await step(&orders) { "\"amt\":\($0)" }
+        try await orders.fixture.platform.maintain()
+        #expect(try stored(orders.fixture) == (0, 0))
+        try await orders.fixture.platform.close()
+    }
+
     @Test("inputs that the contract refuses are told of an endpoint, by field")
     func endpoint() async throws {
         var files = LiveTraffic.files(rollout: "{ strategy: canary }")
@@ -104,13 +154,23 @@ struct SchemaMonitorTests {
         files["monitors/fraud.yaml"] = "monitor: fraud\nendpoint: fraud\nwindow: 6h\nquality: { schema: 10% }\nminimum_rows: 20\n"
         var traffic = try await LiveTraffic(files, history: 40, days: 8)
         let fixture = traffic.fixture
+        func body() -> [UInt8] {
+            Array(#"{"inputs":{"tx_id":"q","tx_time":"\#(traffic.clock.now())","customer_id":"c","terminal_id":"t","amount":"dear"}}"#.utf8)
+        }
+        // Of an endpoint that no model answers nothing is measured, so nothing is counted.
+        _ = try await fixture.predict("fraud", together: [body()])
+        try await fixture.platform.checkMonitors()
+        #expect(try stored(fixture) == (0, 0))
         _ = try await traffic.train(rounds: 5)
         _ = try await traffic.run(days: 1)
         #expect(try firing(fixture).isEmpty)
         traffic.clock.advance(by: .minutes(5))
-        let body = Array(#"{"inputs":{"tx_id":"q","tx_time":"\#(traffic.clock.now())","customer_id":"c","terminal_id":"t","amount":"dear"}}"#.utf8)
-        let answers = try await fixture.predict("fraud", together: Array(repeating: body, count: 400))
+        let answers = try await fixture.predict("fraud", together: Array(repeating: body(), count: 400))
         #expect(answers.allSatisfy { if case .failure = $0 { true } else { false } })
+        // Counts that cannot be stored are stored later.
+        _ = try fixture.platform.database.write { try $0.execute("ALTER TABLE monitoring_rejections RENAME TO elsewhere") }
+        #expect(throws: DatabaseError.self) { try fixture.platform.storeRefused() }
+        _ = try fixture.platform.database.write { try $0.execute("ALTER TABLE elsewhere RENAME TO monitoring_rejections") }
         try await fixture.platform.checkMonitors()
         _ = try await traffic.run(days: 1, until: { _ in try !firing(fixture).isEmpty })
         #expect(Set(try firing(fixture).keys) == ["amount"])
