@@ -156,8 +156,8 @@ extension MonitorDefinition {
             .optional(
                 "on", "list of measures", standard: "all",
                 """
-                Only for alarms of these: `drift`, `prediction_drift`, `missing`, `unseen`, `volume`, `freshness`, `performance`, `estimated`, `bias`, `errors`, `latency`, \
-                `skew`, `rejected`, `schema`; and of the endpoint's rollouts `sample_ratio` (units are not shared as planned) and `guardrail` (a version was withdrawn by one), of which messages tell \
+                Only for alarms of these: `drift`, `missing`, `unseen`, `volume`, `freshness`, `schema`; of a stream also `rejected`; of an endpoint also `prediction_drift`, \
+                `performance`, `estimated`, `bias`, `errors`, `latency`, `skew`, and of its rollouts `sample_ratio` (units are not shared as planned) and `guardrail` (a version was withdrawn by one), of which messages tell \
                 without being asked, and for which other reactions are done only where these are named.
                 """),
             .optional("cool_down", "span", standard: "`1d`", "For how long after it was done it is not done again."),

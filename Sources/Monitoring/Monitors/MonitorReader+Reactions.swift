@@ -28,9 +28,11 @@ extension MonitorReader {
         let budget = map.integer("budget", in: 1...100)
         let approval = map.choice("approval", Approval.self)
         map.finish()
-        let measures = MonitorMeasure.Kind.allCases.map(\.rawValue) + RolloutAlarm.allCases.map(\.rawValue)
+        let measures = Self.measures(ofStream: endpoint == nil)
         for measure in on where !measures.contains(measure.value) {
-            errors.addUnknown("measure", measure.value, within: " in \(title)", at: measure.place, choices: measures, plural: "measures")
+            errors.addUnknown(
+                "measure", measure.value, within: " in \(title)", at: measure.place, choices: measures,
+                plural: endpoint == nil ? "measures of a stream" : "measures of an endpoint")
         }
         guard named.count == 1, way != nil || errors.count > before else {
             errors.add(
@@ -49,6 +51,18 @@ extension MonitorReader {
         return AlarmReaction(
             way: way, measures: on.map(\.value), coolDown: coolDown?.value ?? .days(1), budget: .init(Int(budget?.value ?? 3), per: .days(7)),
             needsApproval: approval?.value == .required)
+    }
+
+    /// What an alarm of a monitor can be about.
+    private static func measures(ofStream isStream: Bool) -> [String] {
+        let kinds = MonitorMeasure.Kind.allCases.filter { kind in
+            switch kind {
+            case .drift, .missing, .unseen, .volume, .freshness, .schema: true
+            case .predictionDrift, .performance, .estimated, .bias, .errors, .latency, .skew: !isStream
+            case .rejected: isStream
+            }
+        }
+        return kinds.map(\.rawValue) + (isStream ? [] : RolloutAlarm.allCases.map(\.rawValue))
     }
 
     // MARK: - Ways
