@@ -133,6 +133,8 @@ struct LoopPageTests {
         #expect(marked("drift", "a") == ["Drift"])
         #expect(marked("performance", "recall") == ["Performance: recall"])
         #expect(marked("latency", "") == [] && marked("drift", "b") == [])
+        // How much was asked is seen beside every alarm of the endpoint.
+        #expect(Self.section("plain").trafficFigure.text.contains("<a href=\"/alarms/plain\"><title>alarm 1: plain.drift plain"))
     }
 
     @Test("a line breaks where windows are missing, and what is not a number is not drawn")

@@ -98,9 +98,9 @@ struct LoopReader: Sendable {
         let now = platform.world.clock.now()
         var monitors: [(name: String, requests: [JSONValue], outcomes: [JSONValue])]?
         var from: Timestamp?
+        let watching = try self.watching(name)
         if let scope = monitoring {
-            let watching = try platform.monitorList(scope: scope).filter { $0["endpoint"]?.string == name }.compactMap { $0["monitor"]?.string }
-            monitors = try watching.prefix(4).map { monitor in
+            monitors = try watching.map { monitor in
                 func windows(_ part: String) throws -> [JSONValue] {
                     try platform.monitorWindows(monitor, part: part, from: nil, to: nil, limit: Self.windows, scope: scope)
                 }
@@ -115,13 +115,22 @@ struct LoopReader: Sendable {
         let begin = min(from ?? now - .days(1), now - .minutes(10))
         var section = EndpointSection(endpoint: endpoint, time: begin...now, traffic: traffic, monitors: monitors)
         (section.rollouts, section.mayPromote) = try rollouts(of: name)
-        if let scope = monitoring, let monitors {
-            let names = Set(monitors.map(\.name))
-            section.episodes = try platform.alarmEpisodes(monitor: nil, since: begin, limit: 100, scope: scope).filter { episode in
-                episode["cause"]?["monitor"]?.string.map { names.contains($0) } ?? false
-            }
-        }
+        section.episodes = try episodes(of: watching, since: begin)
         return section
+    }
+
+    /// The first monitors of an endpoint; none for who may not see them.
+    private func watching(_ endpoint: String) throws -> [String] {
+        guard let scope = monitoring else { return [] }
+        return try Array(platform.monitorList(scope: scope).filter { $0["endpoint"]?.string == endpoint }.compactMap { $0["monitor"]?.string }.prefix(4))
+    }
+
+    /// The alarms of monitors since a time, the newest first.
+    private func episodes(of monitors: [String], since time: Timestamp) throws -> [JSONValue] {
+        guard let scope = monitoring, !monitors.isEmpty else { return [] }
+        return try platform.alarmEpisodes(monitor: nil, since: time, limit: 100, scope: scope).filter { episode in
+            episode["cause"]?["monitor"]?.string.map { monitors.contains($0) } ?? false
+        }
     }
 
     /// The last rollouts of an endpoint, whole, nil for who may not read them; and whether one may be judged by hand.
@@ -138,7 +147,9 @@ struct LoopReader: Sendable {
         let now = platform.world.clock.now()
         let begin = min(from ?? now - .days(1), now - .minutes(10))
         let traffic = try self.traffic(name, from: begin, to: now, scope: scope).0
-        return EndpointSection(endpoint: ["endpoint": .string(name)], time: begin...now, traffic: traffic).trafficFigure
+        var section = EndpointSection(endpoint: ["endpoint": .string(name)], time: begin...now, traffic: traffic)
+        section.episodes = try episodes(of: watching(name), since: begin)
+        return section.trafficFigure
     }
 
     /// The rollouts of an endpoint alone.

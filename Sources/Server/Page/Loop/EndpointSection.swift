@@ -111,7 +111,7 @@ struct EndpointSection {
         guard traffic["buckets"]?.array?.isEmpty == false else {
             return "<figure\(follows)><figcaption>Traffic</figcaption><p class=\"soft\">Nobody asked it in this time.</p>\(note)</figure>"
         }
-        let chart = TrafficChart(id: name, time: time, traffic: traffic)
+        let chart = TrafficChart(id: name, time: time, traffic: traffic, marks: marks.map(\.mark))
         return figure("traffic", "Traffic", chart.svg, chart.table(), note: note, follows: follows)
     }
 

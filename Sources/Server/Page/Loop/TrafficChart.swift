@@ -8,7 +8,8 @@ struct TrafficChart {
     var time: ClosedRange<Timestamp>
     /// As `endpoints.traffic` answers.
     var traffic: JSONValue
-    var marks: [TimeChart.Mark] = []
+    /// Of alarms of the endpoint.
+    var marks: [TimeChart.Mark]
 
     /// Parts that are told apart; the rest is one.
     static let partLimit = 3
