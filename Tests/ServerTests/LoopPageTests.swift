@@ -137,6 +137,28 @@ struct LoopPageTests {
         #expect(Self.section("plain").trafficFigure.text.contains("<a href=\"/alarms/plain\"><title>alarm 1: plain.drift plain"))
     }
 
+    @Test("fields that came otherwise than the contract has them are drawn")
+    func schema() {
+        let windows = (0..<3).reversed().map { Self.window($0, [Self.measure("schema", "amt", $0 == 1 ? 0.3 : 0, beyond: $0 == 1)]) }
+        let charts = MonitorCharts(windows: windows, time: Self.time, marks: []).charts
+        #expect(charts.map(\.title) == ["Fields otherwise than the contract"] && charts.first?.series.map(\.name) == ["amt"])
+    }
+
+    @Test("an alarm's page says what was counted in the window, and names a monitor and a window where there are such")
+    func cause() {
+        func page(_ members: [(String, JSONValue)]) -> String {
+            AlarmPage(project: "p", alarm: .members([("alarm", "a"), ("name", "n"), ("phase", "ended")] + members)).response.text
+        }
+        let cause: JSONValue = ["monitor": "m", "from": Self.day(0), "to": Self.day(1), "figures": [:]]
+        func window(_ part: String) -> JSONValue { ["part": .string(part), "rows": 3, "measures": [Self.measure("volume", "", 0.5)]] }
+        #expect(page([("cause", cause), ("window", window("requests"))]).contains("3 predictions."))
+        #expect(page([("cause", cause), ("window", window("outcomes"))]).contains("3 predictions."))
+        #expect(page([("cause", cause), ("window", window("events"))]).contains("3 events."))
+        #expect(page([("cause", cause)]).contains("Monitor <b>m</b>, window from 2026-05-29 00:00"))
+        let bare = page([("cause", ["monitor": "", "from": .null, "to": Self.day(1), "figures": ["limit": 0.5]])])
+        #expect(!bare.contains("Monitor <b>") && !bare.contains("window from") && bare.contains("limit 0.500"))
+    }
+
     @Test("a line breaks where windows are missing, and what is not a number is not drawn")
     func gaps() {
         func chart(_ values: [(Int64, Double)]) -> String {

@@ -53,9 +53,15 @@ struct AlarmPage {
         let figures = (cause?["figures"]?.object?.members ?? []).map { member -> HTML in
             "<span class=\"tag\">\(member.key) \(member.value.double.map(ChartFrame.figure) ?? "–")</span>"
         }
+        // What a rollout raises has neither.
+        let of: HTML =
+            monitor.isEmpty
+            ? ""
+            : """
+            <p>Monitor <b>\(monitor)</b>, window from \(ChartTime.full(cause?["from"]?.string)) to \(ChartTime.full(cause?["to"]?.string)).</p>
+            """
         let about: HTML = """
-            <section aria-labelledby="cause-title"><h2 id="cause-title">What caused it</h2><p>Monitor <b>\(monitor)</b>, window from \
-            \(ChartTime.full(cause?["from"]?.string)) to \(ChartTime.full(cause?["to"]?.string)).</p><p>\(figures)</p></section>
+            <section aria-labelledby="cause-title"><h2 id="cause-title">What caused it</h2>\(of)<p>\(figures)</p></section>
             """
         guard let window = alarm["window"], !window.isNull else { return about }
         let measures = window["measures"]?.array ?? []
@@ -76,7 +82,7 @@ struct AlarmPage {
             + PageTable.section(
                 "measures", "All that was measured of the window, what matters most first", ["Measure", "Of", "Value", "Alarm at", "Effect on the model", ""],
                 numbers: [2, 3, 4], Array(rows), empty: "Nothing was.",
-                note: "\(PageFigures.count(window["rows"]?.int64)) predictions.\(more > 0 ? " \(more) more measures are not listed." : "")")
+                note: "\(PageFigures.count(window["rows"]?.int64)) \(window["part"]?.string == "events" ? "events" : "predictions").\(more > 0 ? " \(more) more measures are not listed." : "")")
     }
 
     private var history: HTML {

@@ -30,7 +30,7 @@ struct MonitorCharts {
             switch kind {
             case "drift", "prediction_drift": self = .drift
             case "performance", "estimated": self = .performance
-            case "missing", "unseen", "volume", "errors": self = .quality
+            case "missing", "unseen", "volume", "errors", "rejected", "schema": self = .quality
             case "latency": self = .latency
             case "bias": self = .bias
             case "skew": self = .skew
@@ -56,7 +56,7 @@ struct MonitorCharts {
             case .latency: charts.append(chart("Latency of 99 in 100", unit: "µs", members) { _ in "p99" })
             // What is well all the time is no picture.
             case .quality, .skew:
-                for kind in ["missing", "unseen", "volume", "errors", "skew"] {
+                for kind in ["missing", "unseen", "volume", "errors", "rejected", "schema", "skew"] {
                     let bad = members.filter { $0.kind == kind && $0.beyond > 0 }
                     if !bad.isEmpty { charts.append(chart(Self.title(kind), unit: "share", ranked(bad)) { $0.subject.isEmpty ? kind : $0.subject }) }
                 }
@@ -71,6 +71,8 @@ struct MonitorCharts {
         case "unseen": "Values not seen before"
         case "volume": "Change of volume"
         case "errors": "Answers of the fallback"
+        case "rejected": "Rejected rows"
+        case "schema": "Fields otherwise than the contract"
         default: "Predictions that differ when computed again"
         }
     }
