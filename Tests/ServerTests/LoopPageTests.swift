@@ -106,7 +106,13 @@ struct LoopPageTests {
                 ], next: 7, mayAnswer: true
             ).response.text
         }
-        for page in [{ Self.section($0).html.text }, attention, pipelines, alarm, review] {
+        func stream(_ text: String) -> String {
+            let section = Self.section(text)
+            return StreamSection(
+                name: text, time: Self.time, monitors: (section.monitors ?? []).map { ($0.name, $0.requests) }, episodes: section.episodes
+            ).html.text
+        }
+        for page in [{ Self.section($0).html.text }, attention, pipelines, alarm, review, stream] {
             #expect(HTMLTests.tags(page(payload)).count == HTMLTests.tags(page("plain")).count)
             #expect(!page(payload).contains("<script>alert") && !page(payload).contains(" style=\""))
         }
@@ -142,6 +148,21 @@ struct LoopPageTests {
         let windows = (0..<3).reversed().map { Self.window($0, [Self.measure("schema", "amt", $0 == 1 ? 0.3 : 0, beyond: $0 == 1)]) }
         let charts = MonitorCharts(windows: windows, time: Self.time, marks: []).charts
         #expect(charts.map(\.title) == ["Fields otherwise than the contract"] && charts.first?.series.map(\.name) == ["amt"])
+    }
+
+    @Test("a watched stream has its pictures with its alarms, and says so where there is nothing to draw")
+    func stream() {
+        let endpoint = Self.section("plain")
+        var section = StreamSection(
+            name: "orders", time: Self.time, monitors: (endpoint.monitors ?? []).map { ($0.name, $0.requests) }, episodes: endpoint.episodes)
+        let html = section.html.text
+        #expect(html.contains("id=\"stream-orders\"") && html.contains("data-fragment=\"/overview/streams/orders\""))
+        #expect(html.contains("<figcaption>Drift</figcaption>") && html.contains("<figcaption>Missing values</figcaption>") && html.contains("class=\"bound\""))
+        #expect(html.contains("<a href=\"/alarms/plain\"><title>alarm 1: plain.drift plain") && html.contains("<b>still so</b>"))
+        section.monitors = [("m", [Self.window(0, [Self.measure("volume", "", 0.1)])])]
+        #expect(section.html.text.contains("Nothing that is watched was beyond its bound."))
+        section.monitors = [("m", [])]
+        #expect(section.html.text.contains("No window was measured yet."))
     }
 
     @Test("an alarm's page says what was counted in the window, and names a monitor and a window where there are such")
@@ -204,6 +225,7 @@ struct LoopPageTests {
     func overview() async throws {
         let project = try await TestProject(TestProject.files + [
             ("monitors/watch.yaml", "monitor: watch\nendpoint: returns\ndrift: { features: all }\n"),
+            ("monitors/orders.yaml", "monitor: orders\nstream: orders\nquality: { volume: 50% }\n"),
             ("pipelines/p.yaml", "pipeline: p\ntasks: { say: { run: [/bin/true] } }\n"),
         ])
         let body = #"{"inputs":{"time":"2026-01-10T00:00:00Z","buyer":"b","amount":3.0}}"#
@@ -212,7 +234,7 @@ struct LoopPageTests {
         let page = await project.send(.get, "/").text
         let position = try #require(page.firstMatch(of: #/data-loop="([0-9.]+)"/#).map { String($0.1) })
         #expect(LoopPosition(position) != nil)
-        for part in ["attention", "endpoint-returns", "pipelines", "tables", "overview"] { #expect(page.contains("id=\"\(part)\""), "\(part)") }
+        for part in ["attention", "endpoint-returns", "stream-orders", "pipelines", "tables", "overview"] { #expect(page.contains("id=\"\(part)\""), "\(part)") }
         #expect(page.contains("fallback: 1 in the") && page.contains("no version of returns@champion answers"))
         #expect(page.contains("class=\"graph\"") && page.contains("<b>orders</b>"))
         #expect(!page.contains(" style=\"") && !page.contains("<style"))
@@ -222,11 +244,12 @@ struct LoopPageTests {
             #expect(part.status == 200 && part.text.contains("data-fragment=\"\(match.1)\"") && !part.text.contains("<html"), "\(match.1)")
         }
         #expect(await project.send(.get, "/overview/endpoints/nothing").text.isEmpty)
+        #expect(await project.send(.get, "/overview/streams/nothing").text.isEmpty)
 
         let narrow = Principal(kind: .token, id: "t", name: "t", grants: [Grant(.viewer, only: [.definitionsRead])])
         let scope = try Guard().scope(for: narrow, to: .definitionsRead, on: .project("shop"))
         let bare = try await LoopReader(platform: project.server.platform, metrics: Metrics(), scope: scope).page().response.text
-        #expect(!bare.contains("<svg class=\"chart\"") && !bare.contains("class=\"graph\"") && !bare.contains("No monitor watches it"))
+        #expect(!bare.contains("<svg class=\"chart\"") && !bare.contains("class=\"graph\"") && !bare.contains("No monitor watches it") && !bare.contains("stream-orders"))
         #expect(bare.contains("<b>orders</b>") && !bare.contains("id=\"look-up-title\""))
         try await project.close()
     }

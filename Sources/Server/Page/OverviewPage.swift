@@ -14,6 +14,8 @@ struct OverviewPage {
     var attention: AttentionSection?
     /// The first endpoints, with their pictures.
     var loops: [EndpointSection] = []
+    /// The first streams that monitors watch.
+    var watched: [StreamSection] = []
     /// Nil for who may not see them.
     var pipelines: PipelinesSection?
 
@@ -39,7 +41,7 @@ struct OverviewPage {
         """
 
     private var content: HTML {
-        let parts: [HTML] = [figures, attention?.html ?? "", loops.map(\.html).joined(), pipelines?.html ?? "", tables, lookUp]
+        let parts: [HTML] = [figures, attention?.html ?? "", loops.map(\.html).joined(), watched.map(\.html).joined(), pipelines?.html ?? "", tables, lookUp]
         return parts.joined()
     }
 

@@ -40,6 +40,9 @@ extension APIRoutes {
             part("loopRollouts", "/overview/endpoints/{endpoint}/rollouts", "An endpoint's rollouts, as a part of the first page.") { reader, call in
                 try reader.trials(at: call.parameter(0))
             },
+            part("loopStream", "/overview/streams/{stream}", "One watched stream, as a part of the first page.") { reader, call in
+                try reader.stream(call.parameter(0))?.html ?? ""
+            },
             part("loopPipelines", "/overview/pipelines", "The pipelines that ran last, as a part of the first page.") { reader, _ in
                 try reader.pipelines()?.html ?? ""
             },
@@ -60,8 +63,10 @@ struct LoopReader: Sendable {
     /// For `definitions.read` on the project.
     let scope: Scope
 
-    /// Endpoints with charts on one page, windows and rollouts of each, runs of each pipeline.
+    /// Endpoints with charts on one page, watched streams, monitors, windows and rollouts of each, runs of each pipeline.
     static let endpoints = 8
+    static let streams = 8
+    static let monitors = 4
     static let windows = 200
     static let rollouts = 3
     static let runs = 20
@@ -98,15 +103,12 @@ struct LoopReader: Sendable {
         let now = platform.world.clock.now()
         var monitors: [(name: String, requests: [JSONValue], outcomes: [JSONValue])]?
         var from: Timestamp?
-        let watching = try self.watching(name)
+        let watching = try self.watching("endpoint", name)
         if let scope = monitoring {
             monitors = try watching.map { monitor in
-                func windows(_ part: String) throws -> [JSONValue] {
-                    try platform.monitorWindows(monitor, part: part, from: nil, to: nil, limit: Self.windows, scope: scope)
-                }
-                return (monitor, try windows("requests"), try windows("outcomes"))
+                (monitor, try windows(of: monitor, "requests", scope), try windows(of: monitor, "outcomes", scope))
             }
-            from = (monitors ?? []).compactMap { $0.requests.last?["start"]?.string.flatMap { Timestamp(request: $0) } }.min()
+            from = Self.beginning(of: (monitors ?? []).map(\.requests))
         }
         var traffic: JSONValue?
         if let scope = scope(.modelsRead, thing(.endpoint, name)) {
@@ -119,10 +121,29 @@ struct LoopReader: Sendable {
         return section
     }
 
-    /// The first monitors of an endpoint; none for who may not see them.
-    private func watching(_ endpoint: String) throws -> [String] {
+    /// One stream; nil if it is not watched, or for who may not see monitors.
+    func stream(_ name: String) throws -> StreamSection? {
+        let watching = try self.watching("stream", name)
+        guard let scope = monitoring, !watching.isEmpty else { return nil }
+        let monitors = try watching.map { (name: $0, windows: try windows(of: $0, "events", scope)) }
+        let now = platform.world.clock.now()
+        let begin = min(Self.beginning(of: monitors.map(\.windows)) ?? now - .days(1), now - .minutes(10))
+        return StreamSection(name: name, time: begin...now, monitors: monitors, episodes: try episodes(of: watching, since: begin))
+    }
+
+    private func windows(of monitor: String, _ part: String, _ scope: Scope) throws -> [JSONValue] {
+        try platform.monitorWindows(monitor, part: part, from: nil, to: nil, limit: Self.windows, scope: scope)
+    }
+
+    /// When the first of several monitors' windows begins, each the newest first.
+    private static func beginning(of windows: [[JSONValue]]) -> Timestamp? {
+        windows.compactMap { $0.last?["start"]?.string.flatMap { Timestamp(request: $0) } }.min()
+    }
+
+    /// The first monitors of an endpoint or of a stream; none for who may not see them.
+    private func watching(_ kind: String, _ name: String) throws -> [String] {
         guard let scope = monitoring else { return [] }
-        return try Array(platform.monitorList(scope: scope).filter { $0["endpoint"]?.string == endpoint }.compactMap { $0["monitor"]?.string }.prefix(4))
+        return try Array(platform.monitorList(scope: scope).filter { $0[kind]?.string == name }.compactMap { $0["monitor"]?.string }.prefix(Self.monitors))
     }
 
     /// The alarms of monitors since a time, the newest first.
@@ -148,7 +169,7 @@ struct LoopReader: Sendable {
         let begin = min(from ?? now - .days(1), now - .minutes(10))
         let traffic = try self.traffic(name, from: begin, to: now, scope: scope).0
         var section = EndpointSection(endpoint: ["endpoint": .string(name)], time: begin...now, traffic: traffic)
-        section.episodes = try episodes(of: watching(name), since: begin)
+        section.episodes = try episodes(of: watching("endpoint", name), since: begin)
         return section.trafficFigure
     }
 
@@ -225,6 +246,9 @@ struct LoopReader: Sendable {
         page.position = "\(position)"
         page.attention = try await attention(overview)
         page.loops = try (overview["endpoints"]?.array ?? []).prefix(Self.endpoints).map { try endpoint($0) }
+        for name in (overview["streams"]?.array ?? []).compactMap({ $0["stream"]?.string }) where page.watched.count < Self.streams {
+            if let section = try stream(name) { page.watched.append(section) }
+        }
         page.pipelines = try pipelines()
         return page
     }

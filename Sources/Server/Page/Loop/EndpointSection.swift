@@ -22,7 +22,7 @@ struct EndpointSection {
     var html: HTML {
         """
         <section class="loop" id="\(Self.id(name))" aria-labelledby="\(Self.id(name))-title" data-on="release windows alarms rollouts"\
-         data-fragment="/overview/endpoints/\(segment: name)"><h2 id="\(Self.id(name))-title">Endpoint \(name)</h2>\(answers)\(charts)\(alarms)\(trials)</section>
+         data-fragment="/overview/endpoints/\(segment: name)"><h2 id="\(Self.id(name))-title">Endpoint \(name)</h2>\(answers)\(charts)\(figures.alarms)\(trials)</section>
         """
     }
 
@@ -52,21 +52,7 @@ struct EndpointSection {
 
     // MARK: - Charts
 
-    private var marks: [(kind: String, subject: String, monitor: String, mark: TimeChart.Mark)] {
-        episodes.prefix(TimeChart.markLimit).enumerated().compactMap { index, episode in
-            guard let started = episode["started"]?.string.flatMap({ Timestamp(request: $0) }) else { return nil }
-            let monitor = episode["cause"]?["monitor"]?.string ?? ""
-            let rule = episode["name"]?.string ?? ""
-            let kind = rule.hasPrefix(monitor + ".") ? String(rule.dropFirst(monitor.count + 1)) : rule
-            let subject = episode["labels"]?.object?.members.first?.value.string ?? ""
-            return (
-                kind, subject, monitor,
-                TimeChart.Mark(
-                    time: started, number: index + 1, title: "alarm \(index + 1): \(Self.title(episode)), \(ChartTime.full(started))",
-                    link: Self.link(episode))
-            )
-        }
-    }
+    private var figures: LoopFigures { LoopFigures(id: Self.id(name), time: time, episodes: episodes) }
 
     static func link(_ alarm: JSONValue) -> HTML { "/alarms/\(segment: alarm["alarm"]?.string ?? "")" }
 
@@ -76,17 +62,11 @@ struct EndpointSection {
     }
 
     private var charts: HTML {
-        let marks = marks
+        let drawn = self.figures
         var figures: [HTML] = []
         if traffic != nil { figures.append(trafficFigure) }
         for monitor in monitors ?? [] {
-            let own = marks.filter { $0.monitor == monitor.name }.map { ($0.kind, $0.subject, $0.mark) }
-            for (part, windows) in [("requests", monitor.requests), ("outcomes", monitor.outcomes)] {
-                let charts = MonitorCharts(windows: windows, time: time, marks: own).charts
-                for (index, chart) in charts.enumerated() {
-                    figures.append(figure("\(monitor.name)-\(part)-\(index)", chart.title, chart.svg, chart.table()))
-                }
-            }
+            figures += drawn.pictures(of: monitor.name, "requests", monitor.requests) + drawn.pictures(of: monitor.name, "outcomes", monitor.outcomes)
         }
         if monitors?.isEmpty == true {
             figures.append(
@@ -111,30 +91,8 @@ struct EndpointSection {
         guard traffic["buckets"]?.array?.isEmpty == false else {
             return "<figure\(follows)><figcaption>Traffic</figcaption><p class=\"soft\">Nobody asked it in this time.</p>\(note)</figure>"
         }
-        let chart = TrafficChart(id: name, time: time, traffic: traffic, marks: marks.map(\.mark))
-        return figure("traffic", "Traffic", chart.svg, chart.table(), note: note, follows: follows)
-    }
-
-    private func figure(_ key: String, _ title: String, _ svg: HTML, _ table: HTML, note: HTML = "", follows: HTML = "") -> HTML {
-        """
-        <figure\(follows)><figcaption>\(title)</figcaption>\(svg)\(note)<details id="\(Self.id(name))-\(segment: key)"><summary>As a table</summary>\
-        <div class="scroll">\(table)</div></details></figure>
-        """
-    }
-
-    // MARK: - Alarms
-
-    private var alarms: HTML {
-        let shown = episodes.prefix(TimeChart.markLimit)
-        guard !shown.isEmpty else { return "" }
-        let items = shown.enumerated().map { index, episode -> HTML in
-            let end: HTML =
-                if let ended = episode["ended"]?.string { "until \(ChartTime.full(ended))" } else { "<b>still so</b>" }
-            return """
-                <li value="\(index + 1)"><a href="\(Self.link(episode))">\(Self.title(episode))</a> since \(ChartTime.full(episode["started"]?.string)), \(end)</li>
-                """
-        }
-        return "<h3>Alarms in this time</h3><ol class=\"alarms\">\(items)</ol>"
+        let chart = TrafficChart(id: name, time: time, traffic: traffic, marks: figures.marks.map(\.mark))
+        return figures.figure("traffic", "Traffic", chart.svg, chart.table(), note: note, follows: follows)
     }
 
     // MARK: - Rollouts
