@@ -156,19 +156,24 @@ struct LoopLedger {
         var problems: [String] = []
         var rows = 0
         var starts: [String] = []
+        var ends: [String] = []
         var before: String?
         while true {
             let page = try list("/api/v1/monitors/amounts/windows?part=requests&limit=1000" + (before.map { "&to=\($0)" } ?? ""))
             for window in page {
-                guard let start = window["start"] as? String else { throw TestFailure("a window without its start: \(window)") }
+                guard let start = window["start"] as? String, let end = window["end"] as? String else { throw TestFailure("a window without its start: \(window)") }
                 rows += window["rows"] as? Int ?? 0
                 starts.append(start)
+                ends.append(end)
             }
             guard page.count == 1000 else { break }
             before = starts.last
         }
         totals.windows = starts.count
-        if Set(starts).count != starts.count { problems.append("a window was measured twice") }
+        // The newest first. Only a sleep of more windows than a turn measures (400, of a second each) would pass over empty ones.
+        for (later, earlier) in zip(starts, ends.dropFirst()) where later != earlier {
+            problems.append("a window ends at \(earlier), and the next that was measured begins at \(later)")
+        }
         let monitor = try list("/api/v1/monitors").first
         rows += monitor?["late"] as? Int ?? 0
         // A prediction whose answer a kill cut off may stand or not.
@@ -194,7 +199,9 @@ struct LoopLedger {
             let isRefused = details.text.contains("is being tried")
             if state != "succeeded", !isRefused { problems.append("run \(id) is \(state): \(details.text.prefix(2_000))") }
         }
-        let history = try list("/api/v1/alarms/history?limit=1000")
+        // The most that one answer has.
+        let history = try list("/api/v1/alarms/history?limit=10000")
+        if history.count == 10_000 { problems.append("more happened to alarms than one answer has, so that orders cannot be counted") }
         totals.alarms = history.count { $0["event"] as? String == "alarm_fired" }
         let orders = Set(history.filter { $0["event"] as? String == "order_ordered" }.compactMap { ($0["order"] as? [String: Any])?["key"] as? String })
         if runs.count > orders.count { problems.append("\(runs.count) runs came of \(orders.count) orders") }
