@@ -35,8 +35,8 @@ struct PipelineKillTests {
         print("\(totals.kills) kills, \(totals.runs) runs, \(totals.lines) lines; \(totals.missing) missing, \(totals.repeated) ran more than once, \(totals.cutShort) cut short")
         #expect(totals.missing == 0, "seed \(seed); the project is \(place)")
         #expect(totals.overlapping == [], "seed \(seed); the project is \(place)")
-        // Of few kills each may fall between two tasks, and on a busy machine a body that is begun may end before it is looked for.
-        #expect(totals.cutShort + totals.repeated > 0 || kills < 50)
+        // Of few kills each may fall between two bodies, or beside short ones that come to their end before they are looked for.
+        #expect(totals.cutShort > 0 || kills < 50)
         #expect(totals.states == ["succeeded"], "seed \(seed); the project is \(place)")
         #expect(totals.runs > 1 && totals.kills == kills)
     }
@@ -50,8 +50,9 @@ struct PipelineKillTests {
             // Some wait for one before them, some for two.
             let before = [number - 5, number % 5 == 0 ? -1 : number - 7].filter { $0 >= 0 }.map { "t\($0)" }
             let after = before.isEmpty ? "" : ", after: [\(before.joined(separator: ", "))]"
-            // Some take so long that one which a crash left behind would end beside the attempt that follows it.
-            let body = number % 15 == 7 ? 0.15 : 0.03
+            // Some take so long that kills fall into them, and that one left behind would end beside the attempt that follows it.
+            // Not for ever: a body that five crashes in a row cut short has failed.
+            let body = number % 15 == 7 ? "$([ $MARTLET_ATTEMPT -lt 3 ] && echo 0.4 || echo 0.03)" : "0.03"
             let note = "$MARTLET_TASK_KEY $MARTLET_ATTEMPT >> ledger"
             return "  t\(number): { run: [sh, -c, 'echo start \(note); sleep \(body); echo end \(note)']\(after) }"
         }
@@ -74,7 +75,7 @@ struct PipelineKillTests {
             if newest.map({ $0.state != "running" && $0.state != "queued" }) ?? true {
                 try command.run(["pipelines", "run", "ledger", "--no-wait", "--json"], in: folder.path)
             }
-            usleep(UInt32(random.below(600_000)))
+            usleep(UInt32(random.below(900_000)))
             server.kill()
         }
         let server = try ServerProcess(command, project: folder.path, errors: errors)

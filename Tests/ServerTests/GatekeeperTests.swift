@@ -23,7 +23,7 @@ struct GatekeeperTests {
         "localhost", "LOCALHOST:1", "127.0.0.1:7070", "[::1]:7070", "ml.example.org:443",
     ])
     func ownHost(_ host: String) async throws {
-        var settings = ProjectServer.Settings()
+        var settings = ProjectServer.Settings.patient
         settings.hostNames = ["ML.example.org"]
         let project = try await TestProject(settings: settings, isApplied: false)
         #expect(await project.stranger(.get, "/healthz", headers: [("host", host)]).status == 200)

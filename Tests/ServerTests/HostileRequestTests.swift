@@ -235,7 +235,7 @@ struct HostileRequestTests {
 
     @Test("more dead letters than one input may leave end it")
     func tooManyDeadLetters() async throws {
-        var settings = ProjectServer.Settings()
+        var settings = ProjectServer.Settings.patient
         settings.platform.deadLettersPerFile = 100
         settings.platform.ingestRows = 50
         let project = try await TestProject(settings: settings)

@@ -73,7 +73,7 @@ struct HostileTransportTests {
     private func withServer(
         _ limits: (inout ListenerLimits) -> Void = { _ in }, _ body: (TestProject, Wire) async throws -> Void
     ) async throws {
-        var settings = ProjectServer.Settings()
+        var settings = ProjectServer.Settings.patient
         limits(&settings.listener)
         let project = try await TestProject(settings: settings)
         let url = try await project.server.listen(host: "127.0.0.1", port: 0)

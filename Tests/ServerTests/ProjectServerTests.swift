@@ -196,7 +196,7 @@ struct InterruptionTests {
 
     @Test("a body that is not wanted does not keep its sender from the answer", .timeLimit(.minutes(5)))
     func unwantedBody() async throws {
-        let listener = HTTPListener(responder: Slow(), threads: 1)
+        let listener = HTTPListener(responder: Slow(), threads: 1, limits: .patient)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)/stream")))
         request.httpMethod = "POST"
@@ -211,7 +211,7 @@ struct InterruptionTests {
     func gracefulStop() async throws {
         let responder = Slow()
         let connections = ConnectionCount()
-        let listener = HTTPListener(responder: responder, threads: 1, limits: ListenerLimits(), connections: connections)
+        let listener = HTTPListener(responder: responder, threads: 1, limits: .patient, connections: connections)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
         async let answer = URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/slow")))
         while connections.underWay == 0 { await Task.yield() }

@@ -58,7 +58,7 @@ final class TestProject {
 
     var path: String { Self.path(of: folder) }
 
-    init(_ files: [(String, String)] = TestProject.files, settings: ProjectServer.Settings = .init(), isApplied: Bool = true) async throws {
+    init(_ files: [(String, String)] = TestProject.files, settings: ProjectServer.Settings = .patient, isApplied: Bool = true) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-doors-" + UUID().uuidString.prefix(8))
         for (name, text) in files {
             let file = folder.appending(path: name)

@@ -51,7 +51,7 @@ struct TransportTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "s").path()
-        let listener = HTTPListener(responder: Echo(), threads: 1)
+        let listener = HTTPListener(responder: Echo(), threads: 1, limits: .patient)
         _ = try await listener.listen(on: .socket(path: path))
         try await body(SocketClient(path: path), listener)
         await listener.stop()
@@ -108,7 +108,7 @@ struct TransportTests {
 
     @Test("over the network the peer is its address, and requests on one connection are answered in order")
     func network() async throws {
-        let listener = HTTPListener(responder: Echo(), threads: 1)
+        let listener = HTTPListener(responder: Echo(), threads: 1, limits: .patient)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
         let pipelined = "GET /one HTTP/1.1\r\nhost: x\r\n\r\nGET /two HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         let text = try await exchange(pipelined, port: port)
@@ -138,7 +138,7 @@ struct TransportTests {
 
     @Test("a connection is not idle while its answer is made, however long that takes")
     func slowAnswer() async throws {
-        var limits = ListenerLimits()
+        var limits = ListenerLimits.patient
         limits.idleSeconds = 4
         try await withPort(limits) { port in
             let text = await blockingExchange("GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", port: port)
@@ -185,7 +185,7 @@ struct TransportTests {
 
     @Test("an idle connection, and one whose request never ends, are closed", arguments: ["", "POST /a HTTP/1.1\r\nhost: x\r\ncontent-"])
     func idle(_ bytes: String) async throws {
-        var limits = ListenerLimits()
+        var limits = ListenerLimits.patient
         limits.idleSeconds = 1
         limits.requestSeconds = 1
         try await withPort(limits) { port in
@@ -211,7 +211,7 @@ struct TransportTests {
     }
 
     /// Runs a body against a listener on a port.
-    private func withPort(_ limits: ListenerLimits = ListenerLimits(), _ body: (Int) async throws -> Void) async throws {
+    private func withPort(_ limits: ListenerLimits = .patient, _ body: (Int) async throws -> Void) async throws {
         let listener = HTTPListener(responder: Echo(), threads: 1, limits: limits)
         let port = try #require(try await listener.listen(on: .network(host: "127.0.0.1", port: 0)))
         try await body(port)
