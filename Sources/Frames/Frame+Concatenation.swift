@@ -36,7 +36,9 @@ extension Column {
         case .bool: bools.reserveCapacity(count)
         case .int64, .timestamp: integers.reserveCapacity(count)
         case .float64: doubles.reserveCapacity(count)
-        case .string: break
+        case .string:
+            let bytes = columns.reduce(0) { if case .string(let texts) = $1.storage { $0 + texts.bytes.count } else { $0 } }
+            strings.reserveCapacity(rows: count, bytes: bytes)
         }
         for column in columns {
             precondition(column.type == first.type, "columns of different types are joined")

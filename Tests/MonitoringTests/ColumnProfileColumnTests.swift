@@ -49,6 +49,20 @@ struct ColumnProfileColumnTests {
         }
     }
 
+    @Test("a column of more texts than are kept, added in pieces, is as its rows one by one", arguments: [0, 4] as [UInt64])
+    func inPieces(_ missing: UInt64) throws {
+        var random = SplitMix64(seed: 5 + missing)
+        let column = column(.string, &random, count: 12_000, distinct: 9_000, missing: missing)
+        var profile = ColumnProfile.empty(of: .string)
+        for start in stride(from: 0, to: column.count, by: 700) {
+            profile.add(column.gathering(Array(start..<min(column.count, start + 700))))
+        }
+        #expect(profile.encoded() == naive(column).encoded())
+        #expect(try #require(profile.categories?.level) > 1)
+        #expect(profile.rows == 12_000)
+        #expect(profile.missing == column.missingCount)
+    }
+
     @Test("of a column of which only presence is kept, rows and missing ones are known and nothing else")
     func presence() {
         var random = SplitMix64(seed: 9)

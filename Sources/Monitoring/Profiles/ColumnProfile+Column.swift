@@ -38,8 +38,10 @@ extension ColumnProfile {
 
     /// Counts equal texts together first, so that each is looked up once and made a `String` only where it is new.
     private mutating func add(_ texts: StringStorage, _ validity: Bitmap?) {
-        let groups = TextGroups(texts, validity)
-        addMissing(texts.count - groups.counts.reduce(0, +))
+        let groups = TextGroups(texts, validity, level: categories?.level ?? 0)
+        addMissing(texts.count - groups.counts.reduce(0, +) - groups.passedOver)
+        // All of them are only counted, whatever their hashes are.
+        add(hash: groups.hashPassedOver, text: "", times: groups.passedOver)
         for (index, hash) in groups.hashes.enumerated() { add(hash: hash, text: texts[groups.firstRows[index]], times: groups.counts[index]) }
     }
 
@@ -71,12 +73,18 @@ package enum CategoryHash {
 }
 
 /// The distinct texts of a column, in the order of their first rows; texts are told apart by their hash, as profiles do.
+///
+/// Those that a profile keeps no more, for the zero bits that their hashes begin with are less than its level, are not told apart.
 private struct TextGroups {
     private(set) var hashes: [UInt64] = []
     private(set) var firstRows: [Int] = []
     private(set) var counts: [Int] = []
 
-    init(_ texts: StringStorage, _ validity: Bitmap?) {
+    /// Rows of texts that are not kept, and the hash of one of them.
+    private(set) var passedOver = 0
+    private(set) var hashPassedOver: UInt64 = 0
+
+    init(_ texts: StringStorage, _ validity: Bitmap?, level: Int) {
         var capacity = 64
         while capacity < 2 * texts.count { capacity *= 2 }
         let mask = UInt64(capacity - 1)
@@ -88,6 +96,11 @@ private struct TextGroups {
                     for row in 0..<texts.count {
                         if let validity, !validity[row] { continue }
                         let hash = CategoryHash.of(UnsafeBufferPointer(rebasing: bytes[offsets[row]..<offsets[row + 1]]))
+                        guard hash.leadingZeroBitCount >= level else {
+                            passedOver += 1
+                            hashPassedOver = hash
+                            continue
+                        }
                         var slot = Int(truncatingIfNeeded: hash & mask)
                         while table[slot] != 0, hashes[Int(table[slot]) - 1] != hash { slot = (slot + 1) & Int(mask) }
                         if table[slot] == 0 {

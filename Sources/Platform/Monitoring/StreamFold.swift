@@ -49,20 +49,27 @@ struct StreamFold: Sendable {
         }
     }
 
-    /// Neighbours that no window closes between as one: a long run costs less a row, and profiles do not depend on how it is split.
+    /// Neighbours that no window closes between as one, with the columns that are watched: a long run costs less a row, and profiles do
+    /// not depend on how it is split.
     func joined(_ batches: [StoredBatch]) -> [StoredBatch] {
         guard batches.count > 1, let first = batches.first, var joined = batches.last else { return batches }
         let arrival = definition.windowStart(of: first.ingestTime)
         let areAlike = batches.allSatisfy {
             $0.kind == .event && $0.rows.schema == first.rows.schema && definition.windowStart(of: $0.ingestTime) == arrival
         }
-        guard areAlike, next(closedBy: Timestamp(microseconds: joined.ingestTime)) == nil, let rows = Frame.concatenating(batches.map(\.rows)) else {
+        guard areAlike, next(closedBy: Timestamp(microseconds: joined.ingestTime)) == nil, let rows = Frame.concatenating(watched(of: batches)) else {
             return batches
         }
         joined.rows = rows
         joined.positions = batches.flatMap(\.positions)
         joined.eventTimes = batches.flatMap(\.eventTimes)
         return [joined]
+    }
+
+    private func watched(of batches: [StoredBatch]) -> [Frame] {
+        let schema = batches.first?.rows.schema
+        let names = columns.map(\.name).filter { schema?.index(of: $0) != nil }
+        return batches.map { $0.rows.selecting(names) ?? $0.rows }
     }
 
     /// Hands an open window out, so that it is changed in place; nil of one that has closed, and where too many are open.
