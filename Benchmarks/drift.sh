@@ -25,8 +25,13 @@ for peer in ${PEERS:-scipy nannyml evidently}; do
     case $peer in scipy) needs=() ;; nannyml) needs=(nannyml statsmodels plotly) ;; evidently) needs=(evidently "pandas<3") ;; *) needs=("$peer") ;; esac
     if [ ${#needs[@]} -gt 0 ] && ! install "$peer" "${needs[@]}"; then
         echo "$peer could not be installed and is left out: $(tail -1 "$folder/log")"
-    elif ! "$folder/$peer/bin/python" "$here/drift.py" "$peer" "$folder" "$columns" 2>"$folder/log"; then
-        echo "$peer failed and is left out: $(tail -1 "$folder/log")"
+        continue
     fi
+    forms=("$peer")
+    [ "$peer" != nannyml ] || forms+=(nannyml-binned)
+    for form in "${forms[@]}"; do
+        "$folder/$peer/bin/python" "$here/drift.py" "$form" "$folder" "$columns" 2>"$folder/log" ||
+            echo "$form failed and is left out: $(tail -1 "$folder/log")"
+    done
 done
 "$folder/scipy/bin/python" "$here/drift.py" compare "$folder"
