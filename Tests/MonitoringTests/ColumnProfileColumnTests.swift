@@ -1,8 +1,9 @@
 import MartletFrames
-import MartletMonitoring
 import MartletStatistics
 import MartletWorld
 import Testing
+
+@testable import MartletMonitoring
 
 @Suite("Profiles of columns")
 struct ColumnProfileColumnTests {
@@ -61,6 +62,22 @@ struct ColumnProfileColumnTests {
         #expect(try #require(profile.categories?.level) > 1)
         #expect(profile.rows == 12_000)
         #expect(profile.missing == column.missingCount)
+    }
+
+    @Test("what a reference lacks is a share of what is there, and nothing is said of a reference that has nothing", arguments: [ValueType.string, .float64])
+    func unseen(_ type: ValueType) {
+        func profile(_ values: [Value]) -> ColumnProfile {
+            var profile = ColumnProfile.empty(of: type)
+            profile.add(Column(values, type: type))
+            return profile
+        }
+        let (one, other) = type == .string ? (Value.string("a"), Value.string("b")) : (.float64(1), .float64(900))
+        let now = profile([one, other, one, .missing, one])
+        #expect(now.share(outside: profile([one, .missing])) == 0.25)
+        #expect(now.share(outside: profile([one, other])) == 0)
+        #expect(now.share(outside: profile([.missing])) == nil)
+        #expect(now.share(outside: profile([])) == nil)
+        #expect(profile([.missing]).share(outside: now) == nil)
     }
 
     @Test("of a column of which only presence is kept, rows and missing ones are known and nothing else")

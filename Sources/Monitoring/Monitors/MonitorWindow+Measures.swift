@@ -83,7 +83,8 @@ extension MonitorWindow {
 }
 
 extension ColumnProfile {
-    /// How much of it a reference has not: numbers outside of its range, categories that it lacks. Nil of nothing.
+    /// How much of it a reference has not: numbers outside of its range, categories that it lacks. Nil of nothing, and
+    /// where the reference has nothing.
     ///
     /// Numbers are told apart by buckets: those in one with an end of the range count as inside. Where either side holds a sample of its
     /// categories, what is asked for is told of that sample.
@@ -97,7 +98,7 @@ extension ColumnProfile {
             let level = max(categories.level, known.level)
             let (ours, theirs) = (categories.counts(atLevel: level), known.counts(atLevel: level))
             let all = ours.values.reduce(0, +)
-            guard all > 0 else { return nil }
+            guard all > 0, known.count > 0 else { return nil }
             return Double(ours.reduce(0) { theirs[$1.key] == nil ? $0 + $1.value : $0 }) / Double(all)
         }
         return nil
