@@ -22,7 +22,7 @@ install scipy scipy || { echo "this benchmark needs SciPy, which could not be in
 "$folder/scipy/bin/python" "$here/drift.py" prepare "$folder" "$rows" "$columns"
 "$DRIFT" "$folder" "$columns" "$repeats"
 for peer in ${PEERS:-scipy nannyml evidently}; do
-    case $peer in scipy) needs=() ;; nannyml) needs=(nannyml statsmodels plotly) ;; evidently) needs=(evidently "pandas<3") ;; *) needs=("$peer") ;; esac
+    case $peer in scipy) needs=() ;; nannyml) needs=(nannyml statsmodels plotly) ;; evidently) needs=(evidently "pandas<3") ;; *) echo "there is no peer '$peer'; there are scipy, nannyml and evidently" >&2; exit 1 ;; esac
     if [ ${#needs[@]} -gt 0 ] && ! install "$peer" "${needs[@]}"; then
         echo "$peer could not be installed and is left out: $(tail -1 "$folder/log")"
         continue
